@@ -1,0 +1,1 @@
+"""The JSON front door: one file per first word of the URL; a route parses, asks, renders."""

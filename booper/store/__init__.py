@@ -1,0 +1,1 @@
+"""The durable store: SQL beside the function that uses it; every function takes a transaction."""

@@ -1,0 +1,82 @@
+"""What travels between a codec and a connection: plain values, no I/O, no protocol details.
+
+A codec (`providers/`) makes a Template once for one notification and one Stamp per device; the
+sender (`http2/`, `transport/`) gives back one Reply or Lost per stamp, in the same order.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+Header = tuple[bytes, bytes]
+
+# What makes one request of a template: the rest of its path, the values of the stamped headers,
+# the body. A plain tuple, because one is made for every device.
+Stamp = tuple[bytes, tuple[bytes, ...], bytes]
+
+
+class Template(msgspec.Struct, frozen=True, eq=False):
+    """What many requests share, so that it is encoded once.
+
+    `path` is a prefix: each stamp's own `path` is appended to it. `headers` are lower-case and
+    the same for every request; `stamped` names the headers whose values each stamp brings, in
+    that order. `authorization` travels as a never-indexed literal, as Apple asks.
+    """
+
+    authority: bytes
+    path: bytes
+    headers: tuple[Header, ...] = ()
+    stamped: tuple[bytes, ...] = ()
+    method: bytes = b"POST"
+
+
+class Reply(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A complete answer. `fields` are its headers, lower-case, without `:status`; `body` at most 64 KiB."""
+
+    status: int
+    fields: tuple[Header, ...]
+    body: bytes
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of header `name` (lower-case), or None."""
+        for key, value in self.fields:
+            if key == name:
+                return value
+        return None
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """A request without an answer.
+
+    `sent` False: the peer provably never processed it, sending it again cannot double it.
+    `sent` True: it may have been processed ("sent, answer unknown").
+    `reason` is a short stable word ("connect_failed", "goaway", "reset", "deadline", "closed",
+    "cancelled"...), `detail` says more for a person and holds no secret.
+    """
+
+    sent: bool
+    reason: str
+    detail: str = ""
+
+
+Answer = Reply | Lost
+
+
+class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a pool connects, and the habits of the server there. Equal endpoints may share connections.
+
+    `ca_file` replaces the system's authorities (a simulator, a private server). `proxy` is an
+    HTTP CONNECT proxy, "http://[user:password@]host:port". `one_stream_start` sends a single
+    request until the first is accepted, as Apple asks of a token-authenticated connection.
+    """
+
+    host: str
+    port: int = 443
+    ca_file: str | None = None
+    proxy: str | None = None
+    one_stream_start: bool = False
+    max_connections: int = 4
+    connect_timeout: float = 10.0
+    idle_timeout: float = 300.0
+    ping_interval: float = 30.0
+    max_age: float = 3600.0
