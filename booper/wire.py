@@ -6,6 +6,8 @@ sender (`http2/`, `transport/`) gives back one Reply or Lost per stamp, in the s
 
 from __future__ import annotations
 
+from collections.abc import Callable  # noqa: TC003  (msgspec reads the annotations)
+
 import msgspec
 
 Header = tuple[bytes, bytes]
@@ -31,11 +33,25 @@ class Template(msgspec.Struct, frozen=True, eq=False):
 
 
 class Reply(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """A complete answer. `fields` are its headers, lower-case, without `:status`; `body` at most 64 KiB."""
+    """A complete answer: `Reply(status, fields, body)`; `body` is at most 64 KiB.
+
+    `head` is either the headers themselves or the block they arrived in, which `decode` turns
+    into them. Almost nobody looks at the headers of a 200, so decoding waits for the first who
+    does; it is repeated at each look, so keep what you read.
+    """
 
     status: int
-    fields: tuple[Header, ...]
+    head: tuple[Header, ...] | bytes
     body: bytes
+    decode: Callable[[bytes], tuple[Header, ...]] | None = None
+
+    @property
+    def fields(self) -> tuple[Header, ...]:
+        """The headers in the order they came, names lower-case, without `:status`."""
+        head = self.head
+        if isinstance(head, tuple):
+            return head
+        return () if self.decode is None else self.decode(head)
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of header `name` (lower-case), or None."""
