@@ -28,7 +28,8 @@ class Target(msgspec.Struct, frozen=True, gc=False):
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """A leased batch, ready to send. `attempt` counts the tries begun, this one included."""
+    """A leased batch, ready to send. `attempt` counts the tries begun, this one included;
+    `content` is JSON."""
 
     number: int
     lease: str
@@ -36,7 +37,7 @@ class Batch(msgspec.Struct, frozen=True):
     notification_id: str
     instance: str
     attempt: int
-    content: bytes
+    content: str
     created_at: float
     expires_at: float
     targets: tuple[Target, ...]

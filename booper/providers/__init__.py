@@ -1,1 +1,43 @@
-"""Codecs: what a push provider wants on the wire, and what its answers mean. No I/O."""
+"""Codecs: what a push provider wants on the wire, and what its answers mean. No I/O.
+
+PROVIDERS is the one list of providers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from booper.domain.errors import Invalid, Misconfigured
+from booper.providers.apns import Apns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from booper.providers.provider import Codec, Provider
+
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Apns(),)}
+
+
+def provider_named(name: str, pointer: str = "/provider") -> Provider:
+    """The provider of that name, or Invalid."""
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        known = ", ".join(sorted(PROVIDERS))
+        raise Invalid(
+            f"There is no provider {name!r}; there is {known}.",
+            code="unknown_provider",
+            pointer=pointer,
+        ) from None
+
+
+def codec(name: str, table: Mapping[str, object]) -> Codec:
+    """The codec for the settings of instance `name`; Misconfigured says what is wrong."""
+    settings = dict(table)
+    kind = settings.pop("provider", None)
+    if not isinstance(kind, str) or kind not in PROVIDERS:
+        raise Misconfigured(
+            f"instances.{name}: provider is {kind!r}; there is {', '.join(sorted(PROVIDERS))}.",
+            code="unknown_provider",
+        )
+    return PROVIDERS[kind].codec(name, settings)

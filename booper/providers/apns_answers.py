@@ -1,0 +1,94 @@
+"""APNs' answers → outcomes: the error → action table as data.
+
+Source: Apple, "Handling notification responses from APNs". A payload error never drops a device;
+an unknown reason never does either.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from booper.domain.outcome import ACCEPTED, Kind, Outcome
+from booper.wire import Answer, Lost
+
+QUARTER = 900.0  # "After 15 minutes, you can retry", says Apple of 500 and 503
+
+_GONE = (Kind.GONE, 0.0)
+_FAILED = (Kind.FAILED, 0.0)
+_REFUSED = (Kind.REFUSED, 60.0)
+
+REASONS: dict[str, tuple[Kind, float]] = {
+    # 400: the device
+    "BadDeviceToken": _GONE,
+    "DeviceTokenNotForTopic": _GONE,
+    "TopicDisallowed": _GONE,
+    # 400, 404, 405, 413: this message, or our own mistake
+    "BadCollapseId": _FAILED,
+    "BadExpirationDate": _FAILED,
+    "BadMessageId": _FAILED,
+    "BadPath": _FAILED,
+    "BadPriority": _FAILED,
+    "BadTopic": _FAILED,
+    "DuplicateHeaders": _FAILED,
+    "InvalidPushType": _FAILED,
+    "MethodNotAllowed": _FAILED,
+    "MissingDeviceToken": _FAILED,
+    "MissingTopic": _FAILED,
+    "PayloadEmpty": _FAILED,
+    "PayloadTooLarge": _FAILED,
+    "IdleTimeout": (Kind.RETRY, 0.0),
+    # 403: our credential
+    "BadCertificate": _REFUSED,
+    "BadCertificateEnvironment": _REFUSED,
+    "BadEnvironmentKeyIdInToken": _REFUSED,
+    "ExpiredProviderToken": _REFUSED,
+    "Forbidden": _REFUSED,
+    "InvalidProviderToken": _REFUSED,
+    "MissingProviderToken": _REFUSED,
+    "UnrelatedKeyIdInToken": _REFUSED,
+    # 410: the device has gone
+    "ExpiredToken": _GONE,
+    "Unregistered": _GONE,
+    # 429
+    "TooManyProviderTokenUpdates": (Kind.REFUSED, 1200.0),  # never mint again because of it
+    "TooManyRequests": (Kind.RETRY, 60.0),  # to this device, not to the provider
+    # 500, 503
+    "InternalServerError": (Kind.RETRY, QUARTER),
+    "ServiceUnavailable": (Kind.RETRY, QUARTER),
+    "Shutdown": (Kind.RETRY, 0.0),
+}
+
+
+class _Refusal(msgspec.Struct):
+    """The body of every answer but 200; `timestamp` (milliseconds) comes with a 410."""
+
+    reason: str = ""
+    timestamp: int | None = None
+
+
+_decoder = msgspec.json.Decoder(_Refusal)
+
+
+def read(answer: Answer) -> Outcome:
+    """The outcome of one answer; anything unreadable is judged by its status alone."""
+    if isinstance(answer, Lost):
+        reason = f"{answer.reason}: {answer.detail}" if answer.detail else answer.reason
+        return Outcome(Kind.RETRY, 0, reason, maybe_sent=answer.sent)
+    status = answer.status
+    if status == 200:
+        return ACCEPTED
+    try:
+        refusal = _decoder.decode(answer.body)
+    except msgspec.DecodeError:
+        refusal = _Refusal()
+    reason = refusal.reason[:100] or f"HTTP {status}"
+    action = REASONS.get(refusal.reason)
+    if action is None:
+        action = (Kind.RETRY, QUARTER) if status >= 500 or status < 400 else _FAILED
+    kind, after = action
+    if kind is Kind.RETRY and (header := answer.header(b"retry-after")) and header.isdigit():
+        after = float(header[:9])
+    since = None
+    if kind is Kind.GONE and refusal.timestamp is not None:
+        since = refusal.timestamp / 1000.0
+    return Outcome(kind, status, reason, after=after, since=since)
