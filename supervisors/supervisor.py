@@ -1,0 +1,152 @@
+"""A supervisor: a worker whose work is its children.
+
+It starts them in order, keeps them alive (`mender.py`), takes orders about them (`front.py`,
+`orders.py`) and stops them in reverse order. It must run in a tree: see `run_tree`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from actors import Ref, StartedCallback, actor_worker
+from supervisors.child_spec import ChildSpec, Shutdown
+from supervisors.errors import StartFailed, SupervisorError
+from supervisors.family import Family
+from supervisors.front import Front
+from supervisors.mender import Mender
+from supervisors.orders import Orders
+from supervisors.place import here
+from supervisors.restart import How, Restart
+from supervisors.snapshot import State
+from supervisors.supervisor_spec import SupervisorSpec, check_children
+
+if TYPE_CHECKING:
+    from supervisors.life import Life
+    from supervisors.snapshot import Snapshot
+
+FRONT_SHUTDOWN = 1.0
+
+
+class Supervisor:
+    """One incarnation of a supervisor. `serve` is its worker, and may be called once.
+
+    It ends normally when it is asked to, with Escalated when there were too many restarts, with
+    StartFailed when a child did not start, and with SystemExit or KeyboardInterrupt when a child
+    raised that. In each case, and when it is cancelled, all children are stopped first, within
+    their shutdown times.
+    """
+
+    def __init__(self, spec: SupervisorSpec) -> None:
+        self.spec = spec
+        self.begun = trio.Event()
+        self._family: Family | None = None
+        self._front: Life | None = None
+
+    async def serve(self, *, task_status: StartedCallback) -> None:
+        """Start the children, be ready, and supervise until the end."""
+        place = here.get(None)
+        if place is None:
+            raise RuntimeError("a supervisor runs in a tree: start it with run_tree")
+        place.host.subtree = self
+        family: Family | None = None
+        try:
+            async with trio.open_nursery() as tasks:
+                family = self._family = Family(self.spec, place.tree, place.path, tasks)
+                await self._begin(family)
+                task_status.started(family.end)
+                self.begun.set()
+                await family.finish.wait()
+                tasks.cancel_scope.cancel()
+        except BaseException:
+            await self._stop()
+            if family is None or family.ending is None:
+                raise
+        else:
+            await self._stop()
+        if family.ending is not None:
+            raise family.ending
+
+    def hurry(self) -> None:
+        """Kill all children at once, whatever they were promised."""
+        if self._family is not None:
+            self._family.hurry()
+
+    def snapshot(self) -> tuple[Snapshot, ...]:
+        """The children, and what is below them."""
+        return self._family.snapshot() if self._family is not None else ()
+
+    async def _begin(self, family: Family) -> None:
+        Mender(family)
+        await self._open_front(family)
+        children = self.spec.children
+        dynamic = callable(children)
+        try:
+            specs = check_children(
+                await children() if callable(children) else children, self.spec.max_children
+            )
+        except Exception as error:
+            raise StartFailed(family.path, "children", type(error).__name__) from error
+        for spec in specs:
+            family.adopt(spec, dynamic=dynamic)
+        async with family.lane.lock:
+            for child in list(family.children.values()):
+                await family.start(child)
+                if child.state is State.IGNORED and (
+                    dynamic or child.spec.restart is Restart.TEMPORARY
+                ):
+                    family.forget(child)
+
+    async def _open_front(self, family: Family) -> None:
+        name, registry = self.spec.name, self.spec.registry
+        if name is None or registry is None:
+            return
+        orders = Orders(family)
+        worker = actor_worker(lambda: Front(family, orders, self.begun), registry, name)
+        life = self._front = family.give_life("front", worker, _nothing, self._front_over)
+        await life.settled.wait()
+        if life.born is None:
+            why = type(life.error).__name__
+            raise StartFailed(family.path, "front", why) from life.error
+
+    def _front_over(self, life: Life) -> None:
+        family, ended = self._family, life.ended
+        if life.asked or life.born is None or family is None or ended is None:
+            return
+        # Who stops the front, as one may stop any actor, has stopped the supervisor.
+        polite = ended.how is How.RETURNED
+        family.end(None if polite else SupervisorError(f"{family.path}: its front ended: {ended}"))
+
+    async def _stop(self) -> None:
+        """Children first, so that questions are answered to the last; then the name is free."""
+        if self._family is None:
+            return
+        await self._family.halt_all()
+        if self._front is not None:
+            with trio.CancelScope(shield=True):
+                self._front.ask(FRONT_SHUTDOWN, self.spec.grace)
+                await self._front.wait_over()
+
+
+def _nothing(_: Life) -> None:
+    pass
+
+
+def supervisor_spec(
+    id: str,  # noqa: A002  (OTP's word, and the field's)
+    spec: SupervisorSpec,
+    *,
+    restart: Restart = Restart.PERMANENT,
+    shutdown: float | Shutdown = Shutdown.INFINITY,
+) -> ChildSpec:
+    """A supervisor as a child of another. It is waited for: its own stop is bounded already."""
+
+    async def worker(*, task_status: StartedCallback) -> None:
+        await Supervisor(spec).serve(task_status=task_status)
+
+    probe = Ref(spec.registry, spec.name).statistics if spec.registry and spec.name else None
+    return ChildSpec(
+        id, worker, restart=restart, shutdown=shutdown, kind="supervisor",
+        start_timeout=Shutdown.INFINITY, probe=probe,
+    )  # fmt: skip
