@@ -55,7 +55,7 @@ from .errors import (
 from .incarnation import StartedCallback, Stop, Worker, actor_worker
 from .mailbox import Mailbox, Reply, Statistics
 from .messages import CRASH, KILLED, LATER, NOPROC, NORMAL, Call, Cast, Down
-from .monitor import Monitor
+from .monitor import Link, Monitor
 from .ref import PendingReply, Ref
 from .registry import Registry
 from .timer import Timer
@@ -76,6 +76,7 @@ __all__ = [
     "Deadlock",
     "Down",
     "Ignore",
+    "Link",
     "Mailbox",
     "MailboxFull",
     "Monitor",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import UnknownMessage
 from .messages import LATER
-from .monitor import Monitor
+from .monitor import Link, Monitor
 from .timer import Timer
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ class Actor:
     def monitor(self, ref: Ref) -> Monitor:
         """Have the Down of whoever is behind `ref` now cast to itself, exactly once."""
         return Monitor(ref.name, ref.registry.mailboxes.get(ref.name), self.mailbox)
+
+    def link(self, ref: Ref) -> Link:
+        """Crash with ActorDown if whoever is behind `ref` now ends abnormally, or is not there."""
+        link = Link(ref.monitor(), self.mailbox)
+        self.nursery.start_soon(link.run)
+        return link
 
     def stop(self) -> None:
         """End politely: no new senders, what is queued is served, then `terminate`."""

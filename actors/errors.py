@@ -20,10 +20,10 @@ class NoActor(ActorError):
 
 
 class ActorDown(ActorError):
-    """The actor ended before it answered. `reason` is as in `Down`."""
+    """The actor ended while somebody needed it. `reason` is as in `Down`."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name!r} ended before it answered: {reason}")
+        super().__init__(f"{name!r} is down: {reason}")
         self.name = name
         self.reason = reason
 

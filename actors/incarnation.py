@@ -101,7 +101,10 @@ class Incarnation:
             self._fall(reason)
             self.mailbox.tell(Down(self.mailbox.name, reason))
         if cause is not None:
-            raise cause
+            try:
+                raise cause
+            finally:
+                del cause  # or it and this frame would keep each other alive
 
     async def _live(self, shell: trio.Nursery) -> None:
         mailbox = self.mailbox
@@ -133,7 +136,7 @@ class Incarnation:
     async def _terminate(self, actor: Actor, reason: str, shell: trio.Nursery) -> None:
         """Shielded, so that cleaning up can wait; with a deadline, so that it cannot hang."""
         self.mailbox.deafen()
-        self._stop_timers()
+        self._stop_chores()
         watch = trio.CancelScope()
         with trio.CancelScope(
             shield=True, deadline=trio.current_time() + self.terminate_timeout
@@ -141,7 +144,7 @@ class Incarnation:
             shell.start_soon(self._hasten, scope, watch)
             await actor.terminate(reason)
         watch.cancel()
-        self._stop_timers()
+        self._stop_chores()
         if scope.cancelled_caught:
             log.warning("%s did not terminate in time", self.mailbox.name)
 
@@ -158,9 +161,9 @@ class Incarnation:
         self.registry.free(self.mailbox)
         self.mailbox.close(reason)
 
-    def _stop_timers(self) -> None:
-        for timer in list(self.mailbox.timers):
-            timer.cancel()
+    def _stop_chores(self) -> None:
+        for chore in list(self.mailbox.chores):
+            chore.cancel()
 
 
 async def serve(actor: Actor, mailbox: Mailbox) -> None:

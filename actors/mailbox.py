@@ -20,6 +20,7 @@ from .messages import Call, Cast, Down, R
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .monitor import Link
     from .timer import Timer
 
 OPEN, SHUT, DEAF, CLOSED = range(4)
@@ -121,7 +122,7 @@ class Reply(Generic[R]):
         self._release()
         return Abort.SUCCEEDED
 
-    async def wait(self, timeout: float) -> R:  # noqa: ASYNC109 - a call's timeout is its contract
+    async def wait(self, timeout: float) -> R:
         """The answer. Raises what `fail` was given, ActorDown, or CallTimeout after `timeout` s."""
         if self.done:
             await trio.lowlevel.checkpoint()
@@ -151,6 +152,7 @@ class Mailbox:
         "_born",
         "_reader",
         "blocked_on",
+        "chores",
         "current",
         "dropped_at_end",
         "incarnation",
@@ -165,7 +167,6 @@ class Mailbox:
         "skipped_ticks",
         "state",
         "task",
-        "timers",
         "unknown_messages",
     )
 
@@ -183,7 +184,8 @@ class Mailbox:
         self.task: trio.lowlevel.Task | None = None
         self.nursery: trio.Nursery | None = None
         self.monitors: dict[object, Callable[[Down], None]] = {}
-        self.timers: set[Timer] = set()
+        # What runs beside the actor only while it serves.
+        self.chores: set[Timer | Link] = set()
         self.served = 0
         self.late_replies = 0
         self.unknown_messages = 0

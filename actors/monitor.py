@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from .errors import ActorDown
 from .messages import NOPROC, Down
 
 if TYPE_CHECKING:
@@ -53,3 +54,32 @@ class Monitor:
         self._ended.set()
         if self._inbox is not None:
             self._inbox.put_own(self.down, bounded=False)
+
+
+class Link:
+    """Ends an actor when another ends abnormally. One way; two of them make OTP's link.
+
+    It lasts as long as the actor serves, and does not keep it from ending.
+    """
+
+    __slots__ = ("_holder", "_monitor", "_scope")
+
+    def __init__(self, monitor: Monitor, holder: Mailbox) -> None:
+        self._monitor = monitor
+        self._holder = holder
+        self._scope = trio.CancelScope()
+        holder.chores.add(self)
+
+    def cancel(self) -> None:
+        """Let the other end as it likes. Idempotent."""
+        self._scope.cancel()
+        self._monitor.cancel()
+        self._holder.chores.discard(self)
+
+    async def run(self) -> None:
+        """Raise ActorDown, in the actor's nursery, if the other ends abnormally. For Actor only."""
+        with self._scope:
+            down = await self._monitor.wait()
+            if down.abnormal:
+                raise ActorDown(down.name, down.reason)
+        self._holder.chores.discard(self)

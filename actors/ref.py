@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic
 import trio
 
 from .deadlock import blocked, refuse_cycle, resident, turn
-from .errors import ActorError, CallTimeout, NoActor
+from .errors import ActorError, CallTimeout, Deadlock, NoActor
 from .mailbox import Mailbox, Reply, Statistics
 from .messages import Call, Cast, Down, R
 from .monitor import Monitor
@@ -52,7 +52,7 @@ class Ref:
         else:
             mailbox.put(message)
 
-    async def call(self, message: Call[R], timeout: float = 5.0) -> R:  # noqa: ASYNC109
+    async def call(self, message: Call[R], timeout: float = 5.0) -> R:
         """Send and wait for the answer, at most `timeout` seconds (math.inf: for ever).
 
         Always a checkpoint. Raises NoActor, MailboxFull or Deadlock at once and without having
@@ -86,7 +86,7 @@ class Ref:
         """Be told once when the present incarnation ends, or at once if there is none."""
         return Monitor(self.name, self._mailboxes.get(self.name))
 
-    async def stop(self, timeout: float = math.inf) -> Down:  # noqa: ASYNC109
+    async def stop(self, timeout: float = math.inf) -> Down:
         """Ask the present incarnation to end politely and wait until it is gone.
 
         What is queued is served first. Safe to repeat and to do from several tasks; if there is
@@ -95,6 +95,9 @@ class Ref:
         """
         mailbox = self._mailboxes.get(self.name)
         if mailbox is not None:
+            if resident.get() is mailbox:
+                # It waits for its tasks before it is gone; from inside there is Actor.stop.
+                raise Deadlock((self.name, self.name))
             refuse_cycle(blocked(), mailbox, turn.get())
             mailbox.shut()
         monitor = Monitor(self.name, mailbox)
@@ -131,7 +134,7 @@ class PendingReply(Generic[R]):
         """True once `wait` will return or raise without waiting."""
         return self._reply.answered
 
-    async def wait(self, timeout: float = 5.0) -> R:  # noqa: ASYNC109
+    async def wait(self, timeout: float = 5.0) -> R:
         """The answer, with the errors of `Ref.call`. A timeout or a cancellation abandons it.
 
         For one task; once answered it may be read again.
@@ -148,7 +151,7 @@ class PendingReply(Generic[R]):
         self._reply.abandon()
 
 
-async def _wait_blocked(caller: Mailbox, reply: Reply[R], timeout: float) -> R:  # noqa: ASYNC109
+async def _wait_blocked(caller: Mailbox, reply: Reply[R], timeout: float) -> R:
     """Wait in a handler, with a note for others on what its actor is blocked."""
     if trio.lowlevel.current_task() is not caller.task:
         return await reply.wait(timeout)

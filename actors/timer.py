@@ -24,12 +24,12 @@ class Timer:
         self._message = message
         self._period = period
         self._scope = trio.CancelScope()
-        mailbox.timers.add(self)
+        mailbox.chores.add(self)
 
     def cancel(self) -> None:
         """Send no more. A message already in the mailbox stays there. Idempotent."""
         self._scope.cancel()
-        self._mailbox.timers.discard(self)
+        self._mailbox.chores.discard(self)
 
     async def run(self, seconds: float) -> None:
         """Wait `seconds` and send, again and again if there is a period. For Actor only."""
@@ -46,4 +46,4 @@ class Timer:
                 due += self._period * max(1, math.ceil((trio.current_time() - due) / self._period))
                 await trio.sleep_until(due)
             self._mailbox.put_own(self._message, bounded=False)
-        self._mailbox.timers.discard(self)
+        self._mailbox.chores.discard(self)
