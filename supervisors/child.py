@@ -10,7 +10,8 @@ import trio
 from supervisors.snapshot import Snapshot, State
 
 if TYPE_CHECKING:
-    from supervisors.child_spec import ChildSpec
+    from actors import Statistics
+    from supervisors.child_spec import ChildSpec, Probe
     from supervisors.life import Life
 
 
@@ -69,8 +70,8 @@ class Child:
     def snapshot(self, *, deep: bool = True) -> Snapshot:
         """How it is doing; with what is below it, if `deep`."""
         spec, life = self.spec, self.life
-        figures = spec.probe() if spec.probe else None
-        ready = self.alive and life is not None and life.born is not None
+        figures = _figures(spec.probe)
+        born = life.born if life is not None and life.alive else None
         below = life.subtree if deep and life is not None else None
         return Snapshot(
             id=spec.id,
@@ -80,8 +81,15 @@ class Child:
             incarnation=self.incarnation,
             restarts=self.restarts,
             last_exit=self.last_exit,
-            age=trio.current_time() - life.born if ready and life and life.born else None,
+            age=None if born is None else trio.current_time() - born,
             mailbox_depth=figures.depth if figures else None,
             mailbox_limit=figures.limit if figures else None,
             children=below.snapshot() if below else (),
         )
+
+
+def _figures(probe: Probe | None) -> Statistics | None:
+    try:
+        return probe() if probe else None
+    except Exception:  # noqa: BLE001  (foreign code; whoever looks must not fall over what is seen)
+        return None

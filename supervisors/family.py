@@ -73,7 +73,7 @@ class Family:
 
     def spawn(self, work: Callable[..., Awaitable[Any]], *args: object) -> None:
         """Run a task of the supervisor; it is cancelled when the supervisor begins to stop."""
-        self._context.run(self.tasks.start_soon, work, *args)
+        self._context.run(self.tasks.start_soon, _protected, work, *args)
 
     def give_life(
         self,
@@ -162,7 +162,7 @@ class Family:
                 async with trio.open_nursery() as nursery:
                     for child in list(self.children.values()):
                         if child.dynamic:
-                            nursery.start_soon(self.halt, child)
+                            nursery.start_soon(_protected, self.halt, child)
             for child in reversed(list(self.children.values())):
                 await self.halt(child)
 
@@ -232,3 +232,8 @@ class Family:
 def _ready(child: Child, life: Life) -> None:
     if not life.asked:
         child.state = State.RUNNING
+
+
+@trio.lowlevel.enable_ki_protection
+async def _protected(work: Callable[..., Awaitable[Any]], *args: object) -> None:
+    await work(*args)

@@ -47,8 +47,8 @@ class Life:
     """
 
     __slots__ = (
-        "_grace", "_patience", "_polite_until", "_stop", "asked", "born", "ended", "error",
-        "keeps_error", "killed", "leaked", "on_end", "on_ready", "over", "path", "scope",
+        "_grace", "_limit", "_patience", "_polite_until", "_stop", "asked", "born", "ended",
+        "error", "keeps_error", "killed", "leaked", "on_end", "on_ready", "over", "path", "scope",
         "settled", "subtree", "tree", "worker",
     )  # fmt: skip
 
@@ -78,6 +78,7 @@ class Life:
         self.leaked = False
         self._stop: Stop | None = None
         self._grace = 0.0
+        self._limit = math.inf
         self._polite_until = math.inf
         self._patience: trio.CancelScope | None = None
 
@@ -86,13 +87,14 @@ class Life:
         """Whether its task still runs."""
         return not self.over.is_set()
 
+    @trio.lowlevel.enable_ki_protection
     async def run(self) -> None:
-        """Live. Never raises."""
+        """Live. Never raises: a Ctrl-C may hit the worker, but not the barrier."""
         here.set(Place(self.tree, self.path, self))
         error: BaseException | None = None
         try:
             with self.scope:
-                await self.worker(task_status=self)
+                await self._work()
                 if self.born is None:
                     raise NeverStarted("it returned before it was ready")
         except BaseException as raised:  # noqa: BLE001  (the barrier)
@@ -111,6 +113,7 @@ class Life:
         self.over.set()
         self.on_end(self)
 
+    @trio.lowlevel.enable_ki_protection
     def started(self, value: Stop | None = None) -> None:
         """The worker is ready; `value` asks it for a polite end. Once only."""
         if self.born is not None:
@@ -122,7 +125,7 @@ class Life:
         self.settled.set()
         self.on_ready(self)
 
-    def ask(self, shutdown: float | Shutdown, grace: float) -> Exception | None:
+    def ask(self, shutdown: float | Shutdown, grace: float) -> BaseException | None:
         """Ask it to end within `shutdown` seconds; `wait_over` then kills it, and waits `grace`.
 
         Asking again changes nothing. Returns what its polite stop raised, in which case it is
@@ -139,7 +142,7 @@ class Life:
         else:
             try:
                 self._stop()
-            except Exception as error:  # noqa: BLE001  (foreign code)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  (foreign code)
                 self.kill(grace)
                 return error
         if not isinstance(shutdown, Shutdown):
@@ -149,7 +152,7 @@ class Life:
     def kill(self, grace: float) -> None:
         """Cancel it now. Only a request: a task that shields itself, or never waits, goes on."""
         self.asked = self.killed = True
-        self._grace = grace
+        self._limit = trio.current_time() + grace
         if self._patience is not None:
             self._patience.cancel()
         if self.subtree is not None:
@@ -168,12 +171,16 @@ class Life:
             if self.alive and not self.killed:
                 self.kill(self._grace)
         if self.alive:
-            with trio.move_on_after(math.inf if self.subtree else self._grace):
+            with trio.move_on_at(math.inf if self.subtree else self._limit):
                 await self.over.wait()
         if self.alive:
             self.leaked = True
             self.tree.leaked[self] = self.path
         return not self.alive
+
+    @trio.lowlevel.disable_ki_protection
+    async def _work(self) -> None:
+        await self.worker(task_status=self)
 
     def _cancel(self) -> None:
         self.scope.cancel()

@@ -50,6 +50,7 @@ class RunningTree:
         return tuple(self._tree.leaked.values())
 
 
+@trio.lowlevel.enable_ki_protection
 async def run_tree(
     spec: SupervisorSpec,
     *,

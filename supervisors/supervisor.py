@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from actors import Ref, StartedCallback, actor_worker
+from actors import Ref, actor_worker
 from supervisors.child_spec import ChildSpec, Shutdown
-from supervisors.errors import StartFailed, SupervisorError
+from supervisors.errors import StartFailed, StartTimeout, SupervisorError
 from supervisors.family import Family
 from supervisors.front import Front
 from supervisors.mender import Mender
@@ -23,10 +23,15 @@ from supervisors.snapshot import State
 from supervisors.supervisor_spec import SupervisorSpec, check_children
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from actors import StartedCallback, Worker
     from supervisors.life import Life
     from supervisors.snapshot import Snapshot
+    from supervisors.supervisor_spec import ReadChildren
 
-FRONT_SHUTDOWN = 1.0
+EMPLOY_TIMEOUT = 30.0
+EMPLOYED_SHUTDOWN = 1.0
 
 
 class Supervisor:
@@ -42,8 +47,9 @@ class Supervisor:
         self.spec = spec
         self.begun = trio.Event()
         self._family: Family | None = None
-        self._front: Life | None = None
+        self._employed: list[Life] = []
 
+    @trio.lowlevel.enable_ki_protection
     async def serve(self, *, task_status: StartedCallback) -> None:
         """Start the children, be ready, and supervise until the end."""
         place = here.get(None)
@@ -82,12 +88,9 @@ class Supervisor:
         await self._open_front(family)
         children = self.spec.children
         dynamic = callable(children)
-        try:
-            specs = check_children(
-                await children() if callable(children) else children, self.spec.max_children
-            )
-        except Exception as error:
-            raise StartFailed(family.path, "children", type(error).__name__) from error
+        specs = check_children(
+            await self._read(family, children) if callable(children) else children
+        )
         for spec in specs:
             family.adopt(spec, dynamic=dynamic)
         async with family.lane.lock:
@@ -100,33 +103,53 @@ class Supervisor:
 
     async def _open_front(self, family: Family) -> None:
         name, registry = self.spec.name, self.spec.registry
-        if name is None or registry is None:
-            return
-        orders = Orders(family)
-        worker = actor_worker(lambda: Front(family, orders, self.begun), registry, name)
-        life = self._front = family.give_life("front", worker, _nothing, self._front_over)
-        await life.settled.wait()
+        if name is not None and registry is not None:
+            orders = Orders(family)
+            worker = actor_worker(lambda: Front(family, orders, self.begun), registry, name)
+            await self._employ(family, "front", worker, self._front_over)
+
+    async def _read(self, family: Family, children: ReadChildren) -> tuple[ChildSpec, ...]:
+        """Ask for the children. Foreign code, so it is a life of its own, like a child."""
+        found: list[tuple[ChildSpec, ...]] = []
+
+        async def read(*, task_status: StartedCallback) -> None:
+            found.append(check_children(await children(), self.spec.max_children))
+            task_status.started(None)
+
+        await self._employ(family, "children", read, _nothing)
+        return found[0]
+
+    async def _employ(
+        self, family: Family, name: str, worker: Worker, on_end: Callable[[Life], None]
+    ) -> None:
+        """Start something of our own, that is no child."""
+        life = family.give_life(name, worker, _nothing, on_end)
+        self._employed.append(life)
+        with trio.move_on_after(EMPLOY_TIMEOUT):
+            await life.settled.wait()
         if life.born is None:
-            why = type(life.error).__name__
-            raise StartFailed(family.path, "front", why) from life.error
+            error = life.error or StartTimeout(f"not ready within {EMPLOY_TIMEOUT} s")
+            raise StartFailed(family.path, name, type(error).__name__) from error
 
     def _front_over(self, life: Life) -> None:
         family, ended = self._family, life.ended
         if life.asked or life.born is None or family is None or ended is None:
             return
         # Who stops the front, as one may stop any actor, has stopped the supervisor.
-        polite = ended.how is How.RETURNED
-        family.end(None if polite else SupervisorError(f"{family.path}: its front ended: {ended}"))
+        if ended.how is How.RETURNED:
+            family.end()
+        else:
+            family.end(life.error or SupervisorError(f"{family.path}: its front: {ended}"))
 
     async def _stop(self) -> None:
         """Children first, so that questions are answered to the last; then the name is free."""
         if self._family is None:
             return
         await self._family.halt_all()
-        if self._front is not None:
-            with trio.CancelScope(shield=True):
-                self._front.ask(FRONT_SHUTDOWN, self.spec.grace)
-                await self._front.wait_over()
+        with trio.CancelScope(shield=True):
+            for life in reversed(self._employed):
+                life.ask(EMPLOYED_SHUTDOWN, self.spec.grace)
+                await life.wait_over()
 
 
 def _nothing(_: Life) -> None:

@@ -11,7 +11,8 @@ from supervisors.child_spec import ChildSpec, from_mapping, require_id
 from supervisors.errors import InvalidSpec
 from supervisors.restart import Backoff, Intensity, Strategy, require_seconds
 
-Children = Sequence[ChildSpec] | Callable[[], Awaitable[Sequence[ChildSpec]]]
+ReadChildren = Callable[[], Awaitable[Sequence[ChildSpec]]]
+Children = Sequence[ChildSpec] | ReadChildren
 
 THREE_IN_FIVE_SECONDS = Intensity()
 
