@@ -21,11 +21,32 @@ Lost)`; override it to send again what was never processed (`lost.sent` False). 
 every open request is accounted for, a GOAWAY waits in `take`; send it and close. When the socket
 dies call `lost_all(reason)`. `cancel(batch)` resets one batch's streams and tolerates their late
 frames. GOAWAY sets `draining` (and `goaway`): open streams go on, when `open_streams` is 0 close.
+
+A Server is driven the same way; `receive` gives requests instead of batches:
+
+    for stream, path, head, values, body in server.receive(data):
+        server.respond(stream, answer_block(200, ((b"apns-id", values[0]),)))
+
+`head` is the same object for all requests that share their other headers: check it once.
 """
 
 from booper.http2.batch import Batch
 from booper.http2.client import Client
 from booper.http2.errors import ErrorCode, ProtocolError
+from booper.http2.hpack.encoder import answer_block
 from booper.http2.limits import Limits
+from booper.http2.requests import Request
+from booper.http2.server import Server
+from booper.http2.shapes import Head
 
-__all__ = ["Batch", "Client", "ErrorCode", "Limits", "ProtocolError"]
+__all__ = [
+    "Batch",
+    "Client",
+    "ErrorCode",
+    "Head",
+    "Limits",
+    "ProtocolError",
+    "Request",
+    "Server",
+    "answer_block",
+]

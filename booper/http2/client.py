@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FEW = 16_384  # a body is begun only if so much of it can go at once: else the connection is full
 
+_NO_KIND = -1
+
 
 class Client(Exchanges):
     """One HTTP/2 connection seen from the client, without I/O. `booper.http2` explains its use.
@@ -167,14 +169,14 @@ class Client(Exchanges):
         first = stream = self._next
         window = self._send_window
         small = min(self.peer.frame_size, self.peer.window)
-        single = len(block.names) == 1
+        single, several = len(block.names) == 1, len(block.names) > 1
         paths = values_size = bodies = -1
         head = tail = intro = data = b""
-        value: bytes
+        value = b""
         for path, values, body in stamps[start:stop]:
             if single:
                 (value,) = values
-            else:
+            elif several or values:
                 value = block.values(values)
             if len(path) != paths or len(value) != values_size:
                 paths, values_size = len(path), len(value)
@@ -212,10 +214,14 @@ class Client(Exchanges):
         self._out.append(frames.headers(stream, fields, end=not body, largest=self.peer.frame_size))
         if body:
             item = Stream(batch, index, body, self.peer.window)
-            self._slow[stream] = self._unsent[stream] = item
-            self._send_rest(stream, item)
+            self._slow[stream] = item
+            self._begin_rest(stream, item)
         else:
             self._open[stream] = (batch, (stream >> 1) - index)
+
+    def _short(self) -> int:
+        """The kind of frame `_read` may take by itself at this point."""
+        return frames.HEADERS_WHOLE if self._lazy and self._open_block is None else _NO_KIND
 
     def _read(self, data: bytes) -> None:
         """Every whole frame in `data`; the rest is kept for the next time."""
@@ -223,30 +229,25 @@ class Client(Exchanges):
         end = len(buf)
         last = end - frames.HEADER_SIZE
         at = 0
-        lazy = self._lazy
-        pop = self._open.pop
-        read_header = frames.read_header
-        reply = Reply
+        pop, reply, decode = self._open.pop, Reply, decode_stateless
+        read_header, largest = frames.read_header, frames.DEFAULT_FRAME_SIZE
+        short = self._short()
         while at <= last:
             high, low, kind, stream = read_header(buf, at)
             begin = at + 9
             at = begin + low
-            if at > end or high or low > frames.DEFAULT_FRAME_SIZE:
-                if high or low > frames.DEFAULT_FRAME_SIZE:
-                    raise ProtocolError(ErrorCode.FRAME_SIZE_ERROR, "a frame too long")
+            if at > end or high:
                 at = begin - 9
                 break
-            if kind == frames.HEADERS_WHOLE and lazy and low and buf[begin] == OK:
+            if kind == short and 0 < low <= largest and buf[begin] == OK:
                 entry = pop(stream, None)
                 if entry is not None:
                     batch, offset = entry
-                    batch.answers[(stream >> 1) - offset] = reply(
-                        200, buf[begin:at], b"", decode_stateless
-                    )
+                    batch.answers[(stream >> 1) - offset] = reply(200, buf[begin:at], b"", decode)
                     left = batch.left = batch.left - 1
                     if not left:
                         self._finished.append(batch)
                     continue
             self._frame(kind, stream, buf, begin, at)
-            lazy = self._lazy = self._acked and not self._table_size and not self._open_block
-        self._buffer = buf[at:]
+            short = self._short()
+        self._keep(buf, at)

@@ -8,30 +8,32 @@ turns them into GOAWAY or RST_STREAM.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from booper.http2 import frames, settings
-from booper.http2.errors import ErrorCode, ProtocolError
+from booper.http2.departed import Departed
+from booper.http2.errors import ErrorCode, ProtocolError, StreamError
+from booper.http2.flow import Sending
 from booper.http2.hpack.decoder import Decoder
-from booper.http2.settings import PeerSettings
 from booper.http2.stamping import Stamping
 
 if TYPE_CHECKING:
     from booper.http2.limits import Limits
 
 _CREDIT_AT = 1 << 18  # connection window given back in pieces of this size: one frame per 256 KiB
+_SETTINGS_WEIGHT = 16  # they may touch every waiting body
 _FORGIVEN = 8  # noise forgiven per request; a server may well send a few WINDOW_UPDATEs for each
 
 
-class Connection(ABC):
+class Connection(Sending):
     """One end of a connection: bytes in, bytes out, no I/O and no clock."""
 
     _peer_may_push = False
 
     def __init__(self, limits: Limits, *, table_size: int) -> None:
+        super().__init__()
         self.limits = limits
-        self.peer = PeerSettings()
         self.settled = False
         """The peer's SETTINGS have arrived."""
         self.failure: ProtocolError | None = None
@@ -40,13 +42,12 @@ class Connection(ABC):
         """No further stream begins here: GOAWAY came or went, or the ids are used up."""
         self.pings = 0
         """PINGs of ours not answered yet."""
-        self._out: list[bytes] = []
         self._buffer = b""
-        self._acked = False
+        self._lazy = False  # no block depends on an earlier one: a 200 need not be decoded
         self._table_size = table_size
         self._stamping = Stamping()
+        self._departed = Departed(limits.remembered, limits.stream_window)
         self._decoder = Decoder(4096, limits.header_list)
-        self._send_window = frames.DEFAULT_WINDOW
         self._receive_window = limits.connection_window
         self._uncredited = 0
         self._open_block: tuple[int, int, list[bytes]] | None = None
@@ -79,14 +80,10 @@ class Connection(ABC):
     @abstractmethod
     def _on_window(self, stream: int, increment: int) -> None: ...
     @abstractmethod
-    def _on_room(self, change: int) -> None:
-        """The connection's window grew, or each stream's changed by `change`."""
-
-    @abstractmethod
     def _on_goaway(self, last_stream: int, code: int, detail: bytes) -> None: ...
     @abstractmethod
-    def _check_stream(self, stream: int) -> None:
-        """ProtocolError unless the peer may speak of that stream by now."""
+    def _check_stream(self, stream: int, *, opens: bool = False) -> None:
+        """ProtocolError unless the peer may speak of that stream by now, or `opens` it."""
 
     @abstractmethod
     def _progress(self) -> int:
@@ -99,7 +96,9 @@ class Connection(ABC):
         stream &= frames.ID_MASK
         flags = kind & 0xFF
         kind >>= 8
-        if self._open_block is not None and (kind != frames.CONTINUATION):
+        if end - at > frames.DEFAULT_FRAME_SIZE:
+            raise ProtocolError(ErrorCode.FRAME_SIZE_ERROR, "a frame too long")
+        if self._open_block is not None and kind != frames.CONTINUATION:
             raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "a header block was left open")
         if not self.settled and kind != frames.SETTINGS:
             raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
@@ -135,20 +134,26 @@ class Connection(ABC):
                 self._expect(end - at == 5, "PRIORITY")
             self._bear()
 
+    def _keep(self, buf: bytes, at: int) -> None:
+        """The beginning of a frame waits for its end, unless it is too long to be waited for."""
+        self._buffer = rest = buf[at:]
+        if int.from_bytes(rest[:3], "big") > frames.DEFAULT_FRAME_SIZE and len(rest) >= 3:
+            raise ProtocolError(ErrorCode.FRAME_SIZE_ERROR, "a frame too long")
+
     def _expect(self, right: bool, what: str) -> None:  # noqa: FBT001  (reads as a sentence)
         if not right:
             raise ProtocolError(ErrorCode.FRAME_SIZE_ERROR, f"{what} of a wrong size")
 
-    def _bear(self) -> None:
-        """Count a frame that brings nobody forward."""
+    def _bear(self, weight: int = 1) -> None:
+        """Count a frame that brings nobody forward; `weight` is what it costs us."""
         progress = self._progress()
-        self._noise = max(0, self._noise - _FORGIVEN * (progress - self._progressed)) + 1
+        self._noise = max(0, self._noise - _FORGIVEN * (progress - self._progressed)) + weight
         self._progressed = progress
         if self._noise > self.limits.noise:
             raise ProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "too many frames to no purpose")
 
-    def _ack(self, data: bytes) -> None:
-        self._bear()
+    def _ack(self, data: bytes, weight: int = 1) -> None:
+        self._bear(weight)
         self._acks += 1
         if self._acks > self.limits.acks:
             raise ProtocolError(ErrorCode.ENHANCE_YOUR_CALM, "answers pile up unread")
@@ -184,8 +189,26 @@ class Connection(ABC):
             self._receive_window += self._uncredited
             self._uncredited = 0
 
+    def _late_data(self, stream: int, flow: int, *, end: bool) -> None:
+        if not self._departed.meet(stream, flow, end=end):
+            self._bear()
+        self._credit(flow)
+
+    def _late_headers(self, stream: int, block: bytes, *, end: bool) -> None:
+        if not self._departed.meet(stream, len(block), end=end):
+            self._bear()
+        self._skip(block)
+
+    def _skip(self, block: bytes) -> None:
+        """Keep the decoder's table in step with a block nobody wants."""
+        if not self._lazy:
+            try:
+                self._decoder.decode(block)
+            except StreamError:
+                self._bear()
+
     def _headers(self, stream: int, flags: int, buf: bytes, at: int, end: int) -> None:
-        self._check_stream(stream)
+        self._check_stream(stream, opens=True)
         at, end = self._unpadded(flags, buf, at, end)
         if flags & frames.PRIORITISED:
             at += 5
@@ -218,10 +241,7 @@ class Connection(ABC):
             return
         if not increment:
             raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "a window update by nothing")
-        self._send_window += increment
-        if self._send_window > frames.LARGEST_WINDOW:
-            raise ProtocolError(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window overflows")
-        self._on_room(0)
+        self._widen_connection(increment)
 
     def _settings(self, flags: int, payload: bytes) -> None:
         if flags & frames.ACK:
@@ -229,18 +249,23 @@ class Connection(ABC):
             if not self.settled:
                 raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self._bear()
-            if not self._acked:
-                self._acked = True
-                self._decoder.restrict(self._table_size)
+            self._on_ack()
             return
         self._expect(len(payload) % 6 == 0, "SETTINGS")
         self.settled = True
-        self._ack(frames.ACK_SETTINGS)
+        self._ack(frames.ACK_SETTINGS, weight=_SETTINGS_WEIGHT)
         window = self.peer.window
         for key, value in self.peer.apply(payload, may_push=self._peer_may_push):
             if key == settings.HEADER_TABLE_SIZE:
                 self._stamping.encoder.restrict(value)
-        self._on_room(self.peer.window - window)  # once: a frame may change it a thousand times
+        self._resize_streams(
+            self.peer.window - window
+        )  # once: a frame may change it a thousand times
+
+    def _on_ack(self) -> None:
+        """The peer has taken the oldest SETTINGS of ours that it had not acknowledged."""
+        self._decoder.restrict(self._table_size)
+        self._lazy = not self._table_size
 
     def _ping(self, flags: int, payload: bytes) -> None:
         self._expect(len(payload) == 8, "PING")

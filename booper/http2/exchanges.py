@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from booper.http2.limits import Limits
 
 OK = 0x88  # `:status: 200` in the static table: the first byte of a 200's header block
-_STRAY = 64  # what a late frame costs beyond its bytes, of the window its reset stream had left
+_HEAVY = 32  # a GOAWAY is looked up in every open stream: more than a handful is noise
 
 
 class Exchanges(Connection):
@@ -32,20 +32,15 @@ class Exchanges(Connection):
         """The peer's GOAWAY: last stream id it took, error code, debug data (at most 1 KiB)."""
         self._next = 1
         self._taken = 1
-        # Disjoint. _open: request complete, nothing of its answer here yet; the offset makes
-        # the index of a stamp from its stream id. _slow: all others. _unsent: of them those with a rest.
+        # Disjoint: _open requests are complete and nothing of their answer is here yet (the offset
+        # makes a stamp's index from its stream id), _slow are all others.
         self._open: dict[int, tuple[Batch, int]] = {}
         self._slow: dict[int, Stream] = {}
-        self._unsent: dict[int, Stream] = {}
-        # Streams we ended before the peer did, with what it may still send on them by mistake.
-        self._reset: dict[int, int] = {}
-        self._forgotten = 0
         self._finished: list[Batch] = []
-        self._lazy = False
 
     # -- frames of the peer
 
-    def _check_stream(self, stream: int) -> None:
+    def _check_stream(self, stream: int, *, opens: bool = False) -> None:  # noqa: ARG002
         if stream >= self._next or not stream & 1:
             raise ProtocolError(ErrorCode.PROTOCOL_ERROR, f"stream {stream} is idle")
 
@@ -55,8 +50,7 @@ class Exchanges(Connection):
     def _on_headers(self, stream: int, block: bytes, *, end: bool) -> None:
         item = self._slowly(stream)
         if item is None:
-            self._late(stream, len(block), end=end)
-            self._skip(block)
+            self._late_headers(stream, block, end=end)
             return
         try:
             if item.status:
@@ -87,8 +81,7 @@ class Exchanges(Connection):
     def _on_data(self, stream: int, data: bytes, flow: int, *, end: bool) -> None:
         item = self._slowly(stream)
         if item is None:
-            self._late(stream, flow, end=end)
-            self._credit(flow)
+            self._late_data(stream, flow, end=end)
             return
         item.flow += flow
         if not item.status:
@@ -110,7 +103,7 @@ class Exchanges(Connection):
     def _on_reset(self, stream: int, code: int) -> None:
         item = self._slowly(stream)
         if item is None:
-            self._reset.pop(stream, None)
+            self._departed.end(stream)
             self._bear()
         elif code == ErrorCode.REFUSED_STREAM:
             self._lose(stream, item, Lost(sent=False, reason="refused", detail="REFUSED_STREAM"))
@@ -119,30 +112,23 @@ class Exchanges(Connection):
             self._lose(stream, item, Lost(sent=sent, reason="reset", detail=code_name(code)))
 
     def _on_window(self, stream: int, increment: int) -> None:
-        item = self._unsent.get(stream)
-        if not increment and (item or stream in self._open or stream in self._slow):
-            raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "a window update by nothing")
-        if item is None:  # nothing more to send there
-            return
-        item.window += increment
-        if item.window > frames.LARGEST_WINDOW:
-            error = StreamError(ErrorCode.FLOW_CONTROL_ERROR, "the stream's window overflows")
-            self._give_up(stream, item, error)
-        else:
-            self._send_rest(stream, item)
+        item = self._slowly(stream) if not increment else self._slow.get(stream)
+        try:
+            if not increment and item is not None:
+                raise StreamError(ErrorCode.PROTOCOL_ERROR, "a window update by nothing")
+            self._widen(stream, increment)
+        except StreamError as error:
+            if item is not None:
+                self._give_up(stream, item, error)
 
-    def _on_room(self, change: int) -> None:
-        if change:
-            for item in self._unsent.values():
-                item.window += change
-                if item.window > frames.LARGEST_WINDOW:
-                    raise ProtocolError(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window overflows")
-        for stream, item in list(self._unsent.items()):
-            if self._send_window <= 0:
-                break
-            self._send_rest(stream, item)
+    def _on_sent(self, stream: int) -> None:
+        item = self._slow[stream]
+        if not item.status:  # as simple as any other from here on
+            del self._slow[stream]
+            self._open[stream] = (item.batch, (stream >> 1) - item.index)
 
     def _on_goaway(self, last_stream: int, code: int, detail: bytes) -> None:
+        self._bear(_HEAVY)
         if self.goaway is not None:  # a second one may only lower the limit
             last_stream = min(last_stream, self.goaway[0])
         self.goaway = (last_stream, code, detail)
@@ -152,7 +138,7 @@ class Exchanges(Connection):
             item = self._slowly(stream)
             if item is not None:
                 self._lose(stream, item, lost)
-                self._remember(stream)
+                self._departed.add(stream)
 
     # -- ends of streams
 
@@ -176,12 +162,12 @@ class Exchanges(Connection):
             self._finished.append(batch)
         self._credit(item.flow)
         if item.unsent:  # answered before it was asked: the rest of the body interests nobody
-            del self._unsent[stream]
+            self._drop_rest(stream)
             self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
 
     def _lose(self, stream: int, item: Stream, lost: Lost) -> None:
         del self._slow[stream]
-        self._unsent.pop(stream, None)
+        self._drop_rest(stream)
         self._credit(item.flow)
         item.batch.lost(item.index, lost)
         if not item.batch.left:
@@ -194,58 +180,4 @@ class Exchanges(Connection):
 
     def _close(self, stream: int, code: ErrorCode) -> None:
         self._out.append(frames.rst_stream(stream, code))
-        self._remember(stream)
-
-    # -- late frames
-
-    def _remember(self, stream: int) -> None:
-        self._reset[stream] = self.limits.stream_window
-        if len(self._reset) > self.limits.remembered:
-            oldest = next(iter(self._reset))
-            del self._reset[oldest]
-            self._forgotten = max(self._forgotten, oldest)
-
-    def _late(self, stream: int, size: int, *, end: bool) -> None:
-        """A frame on a stream that has ended: fair if it crossed our reset, else an error."""
-        left = self._reset.get(stream)
-        if left is None:
-            if stream > self._forgotten:
-                raise ProtocolError(ErrorCode.STREAM_CLOSED, f"stream {stream} has ended")
-            self._bear()
-        elif left < size:
-            raise ProtocolError(ErrorCode.ENHANCE_YOUR_CALM, f"stream {stream} was reset long ago")
-        elif end:
-            del self._reset[stream]
-        else:
-            self._reset[stream] = left - size - _STRAY
-
-    def _skip(self, block: bytes) -> None:
-        """Keep the decoder's table in step with a block nobody wants."""
-        if not self._lazy:
-            try:
-                self._decoder.decode(block)
-            except StreamError:
-                self._bear()
-
-    # -- bodies larger than a window
-
-    def _send_rest(self, stream: int, item: Stream) -> None:
-        """As much of the body as both windows allow."""
-        body, out = item.unsent, self._out
-        at = 0
-        while True:
-            size = min(len(body) - at, self.peer.frame_size, item.window, self._send_window)
-            if size <= 0:
-                break
-            last = at + size == len(body)
-            flags = frames.END_STREAM if last else 0
-            out.append(frames.frame(frames.DATA, flags, stream, body[at : at + size]))
-            at += size
-            item.window -= size
-            self._send_window -= size
-        item.unsent = body[at:]
-        if not item.unsent:
-            del self._unsent[stream]
-            if not item.status:
-                del self._slow[stream]
-                self._open[stream] = (item.batch, (stream >> 1) - item.index)
+        self._departed.add(stream)

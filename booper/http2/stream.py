@@ -9,27 +9,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from booper.http2.errors import ErrorCode, StreamError
+from booper.http2.flow import Rest
 
 if TYPE_CHECKING:
     from booper.http2.batch import Batch
     from booper.wire import Header
 
 
-class Stream:
+class Stream(Rest):
     """One open request and what has come of its answer.
 
-    `unsent` is what remains of the body, `window` how much of it the peer takes now. `status` is
+    Its `unsent` is what remains of the request's body. `status` is
     0 until the answer's headers are here; `head` is then its fields, decoded or not. `flow` counts
     DATA received including padding, `size` the body's bytes.
     """
 
-    __slots__ = ("batch", "chunks", "flow", "head", "index", "size", "status", "unsent", "window")
+    __slots__ = ("batch", "chunks", "flow", "head", "index", "size", "status")
 
     def __init__(self, batch: Batch, index: int, unsent: bytes = b"", window: int = 0) -> None:
+        super().__init__(unsent, window)
         self.batch = batch
         self.index = index
-        self.unsent = unsent
-        self.window = window
         self.status = 0
         self.head: tuple[Header, ...] | bytes = ()
         self.chunks: list[bytes] = []

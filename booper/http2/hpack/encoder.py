@@ -105,3 +105,13 @@ def literal_name(name: bytes, kind: int) -> bytes:
     """How a literal begins that touches no table: `kind` 0 unindexed, 0x10 never indexed."""
     known = static.NAME_INDEX.get(name, 0)
     return write_integer(known, 4, kind) if known else bytes((kind,)) + write_string(name)
+
+
+def answer_block(status: int, fields: Iterable[Header] = ()) -> bytes:
+    """An answer's header block that touches no table, so that it may be sent at any time."""
+    line = (b":status", str(status).encode())
+    known = static.INDEX.get(line)
+    first = (
+        write_integer(known, 7, 0x80) if known else literal_name(line[0], 0) + write_string(line[1])
+    )
+    return first + b"".join([literal_name(n, 0) + write_string(v) for n, v in fields])

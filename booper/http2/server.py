@@ -1,0 +1,207 @@
+"""The server's end, for simulators that must be faster than what they measure.
+
+It reads any legal client and is quick with those that repeat themselves: blocks of a known shape
+are recognised, not decoded (`shapes.py`), and a request whose one DATA frame follows its
+HEADERS never becomes an object.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from booper.http2 import frames, settings
+from booper.http2.errors import ErrorCode, ProtocolError
+from booper.http2.flow import Rest
+from booper.http2.limits import Limits
+from booper.http2.requests import Request, Requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from booper.http2.shapes import Shape
+
+
+class Server(Requests):
+    """One HTTP/2 connection seen from the server, without I/O.
+
+    `receive` gives requests, `respond` or `respond_many` answer them in any order, `take` gives
+    the bytes to write. A request's body is cut off after `limits.body` bytes. `streams` is the
+    SETTINGS_MAX_CONCURRENT_STREAMS announced at first.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, streams: int = 1_000) -> None:
+        limits = limits or Limits()
+        super().__init__(limits)
+        ours = {
+            settings.MAX_CONCURRENT_STREAMS: streams,
+            settings.INITIAL_WINDOW_SIZE: limits.stream_window,
+            settings.MAX_HEADER_LIST_SIZE: limits.header_list,
+        }
+        more = limits.connection_window - frames.DEFAULT_WINDOW
+        self._out += (frames.settings(ours), frames.window_update(0, more))
+        self._greeted = False
+        self._announced: deque[int | None] = deque([streams])
+
+    @property
+    def open_streams(self) -> int:
+        """Requests not answered, and answers not wholly sent."""
+        return len(self._open) + len(self._unsent)
+
+    def receive(self, data: bytes) -> list[Request]:
+        """Take what the client sent, in pieces of any size; the requests now complete.
+
+        Those the client reset in the meantime are left out. After a broken rule `failure` is set,
+        a GOAWAY waits in `take` and nothing is answered any more.
+        """
+        if self.failure is None:
+            try:
+                self._read(data)
+            except ProtocolError as error:
+                self.failure = error
+                self._open.clear()
+                self._unsent.clear()
+                self._eager.clear()
+                self._requests.clear()
+                self._out.append(frames.goaway(self._last, error.code, error.detail))
+        requests, self._requests = self._requests, []
+        return requests
+
+    def respond(self, stream: int, block: bytes, body: bytes = b"") -> bool:
+        """Answer with a header block (`answer_block`) and a body; False if the client has left."""
+        if stream not in self._open:
+            return False
+        self._open.remove(stream)
+        self._answered += 1
+        window = self.peer.window + self._widened.pop(stream, 0)
+        self._out.append(frames.headers(stream, block, end=not body, largest=self.peer.frame_size))
+        if body:
+            self._begin_rest(stream, Rest(body, window))
+        if self._coming.pop(stream, None) is not None:  # answered before it was asked
+            self._departed.add(stream)
+            if not body:
+                self._out.append(frames.rst_stream(stream, ErrorCode.NO_ERROR))
+        return True
+
+    def respond_many(self, answers: Iterable[tuple[int, bytes, bytes]]) -> int:
+        """`respond` to many, each (stream, block, body); how many were still there."""
+        out, waiting = self._out, self._open
+        small = min(self.peer.frame_size, self.peer.window)
+        blocks = -1
+        intro = b""
+        done = slow = 0
+        for stream, block, body in answers:
+            if body or stream not in waiting or len(block) > small or self._coming:
+                slow += self.respond(stream, block, body)
+                continue
+            waiting.remove(stream)
+            if len(block) != blocks:
+                blocks = len(block)
+                intro = blocks.to_bytes(3, "big") + b"\x01\x05"
+            out += (intro, stream.to_bytes(4, "big"), block)
+            done += 1
+        self._answered += done
+        return done + slow
+
+    def reset(self, stream: int, code: ErrorCode = ErrorCode.CANCEL) -> None:
+        """RST_STREAM for an open stream."""
+        if stream in self._open or stream in self._unsent:
+            self._end(stream, code)
+
+    def goaway(self, last: int | None = None, code: int = 0, detail: str = "") -> None:
+        """Serve nothing above stream `last` (default: what has come so far)."""
+        self._final = min(self._final, self._last if last is None else last)
+        self.draining = True
+        self._out.append(frames.goaway(self._final, code, detail))
+        for stream in [s for s in self._open if s > self._final]:
+            self._departed.add(stream)
+            self._forget(stream)
+
+    def announce(self, *, streams: int | None = None, window: int | None = None) -> None:
+        """Change our SETTINGS: how many streams, how large (at most as at first) their windows."""
+        values = {}
+        if streams is not None:
+            values[settings.MAX_CONCURRENT_STREAMS] = streams
+        if window is not None:
+            values[settings.INITIAL_WINDOW_SIZE] = window
+        self._out.append(frames.settings(values))
+        self._announced.append(streams)
+
+    def _read(self, data: bytes) -> None:
+        """Every whole frame in `data`; the rest is kept for the next time.
+
+        HEADERS of the last seen shape with their only DATA frame right behind them are taken
+        here: one `unpack` for both frames' headers and the block, and one comparison.
+        """
+        buf = self._buffer + data if self._buffer else data
+        at = 0 if self._greeted else self._greet(buf)
+        end = len(buf)
+        last = end - frames.HEADER_SIZE if self._greeted else -1
+        read_header, largest = frames.read_header, frames.DEFAULT_FRAME_SIZE
+        served, add = self._requests.append, self._open.add
+        room, flow = self._room(), 0
+        shape = self._expected()
+        newest = self._last
+        while at <= last:
+            if shape is not None and room > 0 and at + shape.size <= end:
+                pieces = shape.unpack(buf, at)
+                if pieces[shape.constant] == shape.constants:
+                    stream = pieces[1]
+                    high, size, kind, follower = pieces[-4:]
+                    begin = at + shape.size
+                    stop = begin + size
+                    if (
+                        kind == frames.DATA_LAST
+                        and follower == stream > newest
+                        and stream & 1
+                        and stop <= end
+                        and 0 < size <= largest
+                        and not high
+                    ):
+                        path = pieces[3] if shape.own_path else shape.path
+                        served((stream, path, shape.head, pieces[shape.varying], buf[begin:stop]))
+                        add(stream)
+                        newest = stream
+                        room -= 1
+                        flow += size
+                        at = stop
+                        continue
+            high, low, kind, stream = read_header(buf, at)
+            begin = at + 9
+            at = begin + low
+            if at > end or high:
+                at = begin - 9
+                break
+            self._last = newest
+            self._frame(kind, stream, buf, begin, at)
+            room, shape, newest = self._room(), self._expected(), self._last
+        self._last = newest
+        self._took(flow)
+        self._keep(buf, at)
+
+    def _expected(self) -> Shape | None:
+        """What the next request may look like, if it may be taken without a second look."""
+        usual = self.settled and self._open_block is None and self._final == frames.ID_MASK
+        return self._shape if usual else None
+
+    def _on_ack(self) -> None:
+        super()._on_ack()
+        streams = self._announced.popleft() if self._announced else None
+        if streams is not None:  # only now has the client heard of it
+            self._allowed = min(streams, self.limits.streams)
+
+    def _took(self, flow: int) -> None:
+        self._receive_window -= flow
+        if self._receive_window < 0:
+            raise ProtocolError(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window overrun")
+        self._credit(flow)
+
+    def _greet(self, buf: bytes) -> int:
+        """How much of `buf` is the client's preface: all of it or, until it is whole, nothing."""
+        preface = frames.PREFACE
+        if buf[: len(preface)] != preface[: len(buf)]:
+            raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "not an HTTP/2 client")
+        if len(buf) < len(preface):
+            return 0
+        self._greeted = True
+        return len(preface)
