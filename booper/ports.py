@@ -18,7 +18,7 @@ Row = tuple[Any, ...]
 
 
 class Clock(Protocol):
-    """Time: the wall's for people, rows and JWTs; the monotonic one for waiting and leases in memory."""
+    """Time: the wall's for people, rows and JWTs; the monotonic one for waiting."""
 
     def wall(self) -> float:
         """Seconds since 1970 UTC."""
@@ -109,5 +109,15 @@ class PoolRunner(Pool, Protocol):
     """A pool together with the task that keeps its connections."""
 
     async def run(self) -> None:
-        """Keep the connections until `aclose` ends; start it in the owner's nursery before sending."""
+        """Keep the connections until `aclose` ends; start it in the owner's nursery first."""
         ...
+
+
+class Ports(NamedTuple):
+    """Everything outside that a worker or a route may reach, handed in once."""
+
+    database: Database
+    transport: Transport
+    clock: Clock
+    ids: Ids
+    dice: Dice

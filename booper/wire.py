@@ -6,7 +6,7 @@ sender (`http2/`, `transport/`) gives back one Reply or Lost per stamp, in the s
 
 from __future__ import annotations
 
-from collections.abc import Callable  # noqa: TC003  (msgspec reads the annotations)
+from collections.abc import Callable
 
 import msgspec
 
@@ -79,7 +79,7 @@ Answer = Reply | Lost
 
 
 class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a pool connects, and the habits of the server there. Equal endpoints may share connections.
+    """Where a pool connects, and the habits of the server there.
 
     `ca_file` replaces the system's authorities (a simulator, a private server). `proxy` is an
     HTTP CONNECT proxy, "http://[user:password@]host:port". `one_stream_start` sends a single

@@ -73,6 +73,7 @@ _RELEASE_EXPIRED = Sql(
     "UPDATE batches SET lease = NULL, lease_until = NULL, leased_by = NULL"
     " WHERE lease IS NOT NULL AND lease_until < ?"
 )
+_EXPIRED = Sql("SELECT 1 FROM batches WHERE lease IS NOT NULL AND lease_until < ? LIMIT 1")
 _FOREVER = 1e18
 
 
@@ -86,7 +87,7 @@ async def claim(
         for (number,) in sorted(rows):
             (row,) = await tx.fetch(_LOAD, number)
             targets = tuple(Target(*target) for target in await tx.fetch(_TARGETS, number))
-            claimed.append(Batch(*row, targets=targets))
+            claimed.append(Batch(*(*row, targets)))
     return claimed
 
 
@@ -153,6 +154,11 @@ async def release_expired(tx: Tx, now: float) -> int:
     """Give back every batch whose lease ran out; it may have been sent, and is counted as such."""
     await tx.execute(_DOUBT, now)
     return await tx.execute(_RELEASE_EXPIRED, now)
+
+
+async def expired(tx: Tx, now: float) -> bool:
+    """Whether any lease has run out."""
+    return bool(await tx.fetch(_EXPIRED, now))
 
 
 async def release_all(tx: Tx) -> int:

@@ -1,0 +1,133 @@
+"""The one gate for input: bytes and texts from outside become typed values here, or a problem.
+
+No junk passes: broken UTF-8, lone surrogates, NaN, duplicate keys, deep nesting and numbers
+beyond 64 bits are refused before any route sees them.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import msgspec
+from quart import request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from booper.domain.errors import Invalid, Malformed, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+DEPTH = 32  # levels of nesting
+KEYS = 1000  # in all objects together
+NUMBER = 32  # characters of one number
+
+
+async def body(kind: type[T]) -> T:
+    """The request's JSON body as a `kind`; Malformed (400), 415 or Invalid (422) if it is not."""
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType("Send application/json.")
+    data = await request.get_data(cache=False, as_text=False)
+    return decode(data, kind)  # type: ignore[arg-type]
+
+
+def decode(data: bytes, kind: type[T]) -> T:
+    """JSON bytes as a `kind`; the error points to the first thing that is wrong."""
+    return convert(tree(data), kind)
+
+
+def convert(value: object, kind: type[T]) -> T:
+    """A parsed value as a `kind`."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at `$")
+        raise Invalid(f"{detail}.", pointer=_pointer(path.rstrip("`"))) from None
+
+
+def identifier(text: str) -> str:
+    """A UUID in its canonical spelling; anything else names nothing: NotFound."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise NotFound("There is no such thing.") from None
+
+
+def tree(data: bytes) -> object:
+    """JSON bytes as plain values."""
+    try:
+        text = data.decode()
+        value = json.loads(
+            text,
+            object_pairs_hook=_members,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_float,
+        )
+        json.dumps(value, ensure_ascii=False).encode()  # lone surrogates do not encode
+    except UnicodeError:
+        raise Malformed("The body is not valid UTF-8 text.", code="bad_utf8") from None
+    except RecursionError:
+        raise Malformed("The body is nested too deeply.", code="too_deep") from None
+    except json.JSONDecodeError as error:
+        raise Malformed(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+            code="bad_json",
+        ) from None
+    if text.count("{") + text.count("[") > DEPTH or text.count(":") > KEYS:
+        _measure(value)
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("A key stands twice in one object.", code="duplicate_key")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"{name} is not JSON.", code="bad_json")
+
+
+def _integer(text: str) -> int:
+    value = int(text) if len(text) <= NUMBER else 2**64
+    if not -(2**63) <= value < 2**63:
+        raise Malformed("A number does not fit in 64 bits.", code="bad_number")
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text) if len(text) <= NUMBER else float("inf")
+    if value in (float("inf"), float("-inf")):
+        raise Malformed("A number is too long or too large.", code="bad_number")
+    return value
+
+
+def _measure(value: object) -> None:
+    keys = 0
+    level: list[object] = [value]
+    for _ in range(DEPTH + 1):
+        level = [child for item in level for child in _children(item)]
+        keys += len(level)
+        if not level:
+            return
+        if keys > KEYS * DEPTH:
+            raise Malformed("The body has too many members.", code="too_many_keys")
+    raise Malformed("The body is nested too deeply.", code="too_deep")
+
+
+def _children(item: object) -> Iterator[object]:
+    if isinstance(item, dict):
+        if len(item) > KEYS:
+            raise Malformed("The body has too many members.", code="too_many_keys")
+        yield from item.values()
+    elif isinstance(item, list):
+        yield from item
+
+
+def _pointer(path: str) -> str:
+    """msgspec's path (`.data[0].x`) as a JSON pointer (RFC 6901)."""
+    return path.replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
