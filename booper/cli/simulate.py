@@ -1,0 +1,151 @@
+"""`booper simulate`: push providers on this machine, to send to instead of the real ones."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter, validators
+
+if TYPE_CHECKING:
+    from booper.simulators.apns import ApnsSimulator, SigningKey
+
+TOPIC = "com.example.app"
+Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+
+app = App(name="simulate", help="Run a push provider on this machine, to send to instead.")
+
+
+@app.command
+def apns(
+    *,
+    host: str = "127.0.0.1",
+    port: Port = 0,
+    control_port: Port = 0,
+    directory: Path | None = None,
+    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+) -> None:
+    """Run an Apple Push Notification service until SIGINT or SIGTERM, then leave with 0.
+
+    It makes a signing key and a certificate authority of its own at every start, and says how to
+    point an instance at it. Whatever is sent to it stays on this machine.
+
+    Parameters
+    ----------
+    host
+        Address to listen on. The certificate is for localhost and 127.0.0.1.
+    port
+        Port to listen on; 0 takes a free one.
+    control_port
+        Port of the remote control on 127.0.0.1: ledger and faults over HTTP. 0 takes a free one.
+    directory
+        Where to write ca.pem and the signing key; a temporary one, removed at the end, if absent.
+    as_json
+        Say where everything is in one line of JSON, for programs.
+    """
+    import trio
+
+    trouble: OSError | None = None
+    with TemporaryDirectory(prefix="booper-apns-") as temporary:
+        place = directory or Path(temporary)
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            trio.run(_run, host, port, control_port, place.resolve(), as_json)
+        except* OSError as group:
+            trouble = _first(group)
+    if trouble is not None:  # a port taken, a directory not writable: no traceback for that
+        sys.exit(f"booper simulate apns: {trouble}")
+
+
+async def _run(host: str, port: int, control_port: int, directory: Path, as_json: bool) -> None:
+    """Serve until a signal comes."""
+    import trio
+
+    from booper.simulators.apns import Account, ApnsSimulator, generate_key
+    from booper.simulators.control import control_app, serve_control
+
+    key = generate_key(topics=frozenset({TOPIC}))
+    simulator = ApnsSimulator(Account([key.team_key]))
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(partial(simulator.serve, host=host, port=port))
+            control = control_app("booper simulate apns", simulator.ledger, simulator.faults)
+            control_url: str = await nursery.start(serve_control, control, control_port)
+            _announce(_place(simulator, key, directory, control_url), as_json=as_json)
+            async for _ in signals:
+                break
+            nursery.cancel_scope.cancel()
+
+
+def _first(group: BaseExceptionGroup[OSError]) -> OSError:
+    """The first error in a group of groups."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _place(
+    simulator: ApnsSimulator, key: SigningKey, directory: Path, control_url: str
+) -> dict[str, str | int]:
+    """Write what a client needs into `directory`, and say where everything is."""
+    ca_file = directory / "ca.pem"
+    ca_file.write_text(simulator.ca_pem)
+    key_file = directory / f"AuthKey_{key.team_key.key_id}.p8"
+    key_file.touch(mode=0o600)
+    key_file.write_text(key.private_key_pem)
+    return {
+        "url": simulator.url,
+        "port": simulator.port,
+        "control_url": control_url,
+        "ca_file": str(ca_file),
+        "key_file": str(key_file),
+        "key_id": key.team_key.key_id,
+        "team_id": key.team_key.team_id,
+        "topic": TOPIC,
+    }
+
+
+def _announce(place: dict[str, str | int], *, as_json: bool) -> None:
+    """Print where everything is: one line for programs, a page for people."""
+    if as_json:
+        import msgspec
+
+        sys.stdout.buffer.write(msgspec.json.encode(place) + b"\n")
+        sys.stdout.buffer.flush()
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]APNs simulator[/] at [cyan]{place['url']}[/]; Ctrl-C ends it.\n")
+    console.print("Point an instance at it:\n")
+    console.print(_toml(place), markup=False)
+    control = place["control_url"]
+    console.print("See what it accepted, or make it fail:\n")
+    console.print(f"curl {control}/ledger/summary", markup=False)
+    console.print(
+        f'curl {control}/faults -d \'{{"fault": {{"kind": "answer", "status": 503, '
+        '"reason": "ServiceUnavailable"}, "times": 5}\'',
+        markup=False,
+    )
+
+
+def _toml(place: dict[str, str | int]) -> str:
+    """The settings of an instance that sends to the simulator."""
+    import msgspec
+
+    def quoted(name: str) -> str:
+        return msgspec.json.encode(place[name]).decode()  # TOML's basic strings are JSON's
+
+    return (
+        "[instances.apns]\n"
+        'provider = "apns"\n'
+        f"key_id = {quoted('key_id')}\n"
+        f"team_id = {quoted('team_id')}\n"
+        f"topic = {quoted('topic')}\n"
+        f"private_key_file = {quoted('key_file')}\n"
+        f"url = {quoted('url')}\n"
+        f"ca_file = {quoted('ca_file')}\n"
+    )
