@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter, validators
 
 if TYPE_CHECKING:
+    import trio
+
     from booper.simulators.apns import ApnsSimulator, SigningKey
 
 TOPIC = "com.example.app"
@@ -28,6 +30,7 @@ def apns(
     control_port: Port = 0,
     directory: Path | None = None,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    until_eof: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Run an Apple Push Notification service until SIGINT or SIGTERM, then leave with 0.
 
@@ -46,6 +49,8 @@ def apns(
         Where to write ca.pem and the signing key; a temporary one, removed at the end, if absent.
     as_json
         Say where everything is in one line of JSON, for programs.
+    until_eof
+        End when standard input does, so that it never outlives the program that started it.
     """
     import trio
 
@@ -54,14 +59,16 @@ def apns(
         place = directory or Path(temporary)
         try:
             place.mkdir(parents=True, exist_ok=True)
-            trio.run(_run, host, port, control_port, place.resolve(), as_json)
+            trio.run(_run, host, port, control_port, place.resolve(), as_json, until_eof)
         except* OSError as group:
             trouble = _first(group)
     if trouble is not None:  # a port taken, a directory not writable: no traceback for that
         sys.exit(f"booper simulate apns: {trouble}")
 
 
-async def _run(host: str, port: int, control_port: int, directory: Path, as_json: bool) -> None:
+async def _run(
+    host: str, port: int, control_port: int, directory: Path, as_json: bool, until_eof: bool
+) -> None:
     """Serve until a signal comes."""
     import trio
 
@@ -76,9 +83,23 @@ async def _run(host: str, port: int, control_port: int, directory: Path, as_json
             control = control_app("booper simulate apns", simulator.ledger, simulator.faults)
             control_url: str = await nursery.start(serve_control, control, control_port)
             _announce(_place(simulator, key, directory, control_url), as_json=as_json)
+            if until_eof:
+                nursery.start_soon(_read_to_the_end, nursery.cancel_scope)
             async for _ in signals:
                 break
             nursery.cancel_scope.cancel()
+
+
+async def _read_to_the_end(scope: trio.CancelScope) -> None:
+    """Cancel when nobody holds the other end of standard input any more."""
+    import os
+
+    import trio
+
+    async with trio.lowlevel.FdStream(os.dup(0)) as standard_input:
+        async for _ in standard_input:
+            pass
+    scope.cancel()
 
 
 def _first(group: BaseExceptionGroup[OSError]) -> OSError:

@@ -1,0 +1,5 @@
+"""`python -m booper` is the command `booper`."""
+
+from booper.cli import main
+
+main()

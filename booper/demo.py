@@ -1,0 +1,182 @@
+"""The demo: a whole Booper beside a simulated Apple in a process of its own, and a campaign.
+
+The figures come from the simulator's ledger: what arrived, not what we believe to have sent.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import trio
+
+from booper.clock import SystemClock, UuidIds
+from booper.settings import Delivery, Http, Settings
+from booper.store import channels, devices
+from booper.store.devices import Registration
+from booper.store.sqlite import open_sqlite
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from booper.ports import Database, Tx
+
+CHANNEL = "demo"
+PAGE = 1000
+PATIENCE = 30.0  # seconds without anything new at the simulator before the rest counts as lost
+
+
+class Apple(msgspec.Struct, frozen=True):
+    """How to point an instance at the simulator; the keys of its `--json` line."""
+
+    url: str
+    control_url: str
+    ca_file: str
+    key_file: str
+    key_id: str
+    team_id: str
+    topic: str
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a campaign came to. `lost`: neither at the simulator nor with a failure's reason."""
+
+    notifications: int
+    devices: int
+    accepted: int
+    failed: int
+    lost: int
+    duplicates: int
+    seconds: float
+    per_second: float
+    database: str
+
+
+@asynccontextmanager
+async def simulated_apple(folder: Path) -> AsyncIterator[Apple]:
+    """A simulator in a process of its own, ended with the block (or with this process)."""
+    command = [sys.executable, "-m", "booper", "simulate", "apns", "--json"]
+    command += ["--directory", str(folder), "--until-eof"]
+    run = partial(
+        trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, check=False
+    )
+    async with trio.open_nursery() as nursery:
+        process: trio.Process = await nursery.start(run)
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        line = b""
+        with trio.fail_after(PATIENCE):
+            while not line.endswith(b"\n"):
+                part = await process.stdout.receive_some()
+                if not part:
+                    raise RuntimeError("the simulator ended before it was ready")
+                line += part
+        try:
+            yield msgspec.json.decode(line, type=Apple)
+        finally:
+            process.terminate()
+
+
+def demo_settings(folder: Path, apple: Apple, port: int) -> Settings:
+    """A Booper with one instance, pointed at the simulator."""
+    return Settings(
+        database=f"sqlite:{folder / 'demo.sqlite3'}",
+        shutdown=5.0,
+        http=Http(port=port),
+        delivery=Delivery(),
+        instances={
+            "apns": {
+                "provider": "apns",
+                "key_id": apple.key_id,
+                "team_id": apple.team_id,
+                "topic": apple.topic,
+                "private_key": Path(apple.key_file).read_text("utf-8"),
+                "url": apple.url,
+                "ca_file": apple.ca_file,
+            }
+        },
+    )
+
+
+async def subscribe(database: Database, count: int, channel: str = CHANNEL) -> None:
+    """Make up devices and subscribe them all, as their apps would do one by one."""
+    ids, clock = UuidIds(), SystemClock()
+
+    async def page(tx: Tx, first: int, last: int) -> None:
+        now = clock.wall()
+        made = [Registration(ids.mint(), "apns", "", f"{n:064x}") for n in range(first, last)]
+        own = [await devices.find(tx, i) for i in await devices.register(tx, made, now)]
+        number = await channels.ensure(tx, ids.mint(), channel, now)
+        pairs = [(device, ids.mint()) for device in own if device is not None]
+        await channels.subscribe(tx, number, pairs, now)
+
+    for first in range(0, count, PAGE):
+        await database.write(page, first, min(first + PAGE, count))
+
+
+async def prepare(settings: Settings, count: int) -> None:
+    """A database with that many subscribers of the demo channel."""
+    async with open_sqlite(settings.sqlite_path) as database:
+        await subscribe(database, count)
+
+
+async def campaign(
+    url: str, apple: Apple, devices_: int, notifications: int, seen: Callable[[int], None]
+) -> Summary:
+    """Notify the demo channel that often, wait until all is settled, and count at the simulator.
+
+    `seen` is told how many pushes the simulator has accepted so far.
+    """
+    clock = SystemClock()
+    async with httpx.AsyncClient(timeout=30) as client:
+        begun = clock.wall()
+        own = []
+        for n in range(notifications):
+            body = {"channel": CHANNEL, "title": "Hello from Booper", "body": f"Number {n + 1}"}
+            answer = await client.post(f"{url}/api/notify", json=body)
+            answer.raise_for_status()
+            own.append(answer.json()["id"])
+        shown = await _settled(client, url, apple, own, seen)
+        ledger = (await client.get(f"{apple.control_url}/ledger/summary")).json()
+    wanted = devices_ * notifications
+    failed = sum(sum(one["counts"].values()) - one["counts"]["accepted"] for one in shown)
+    seconds = max((ledger["last"] or begun) - begun, 1e-9)
+    return Summary(
+        notifications=notifications,
+        devices=devices_,
+        accepted=ledger["distinct"],
+        failed=failed,
+        lost=wanted - ledger["distinct"] - failed,
+        duplicates=ledger["duplicates"],
+        seconds=round(seconds, 3),
+        per_second=round(ledger["accepted"] / seconds, 1),
+        database="sqlite",
+    )
+
+
+async def _settled(
+    client: httpx.AsyncClient, url: str, apple: Apple, own: list[str], seen: Callable[[int], None]
+) -> list[dict[str, Any]]:
+    """Each notification's account, once all are done or nothing moves any more."""
+    last, moved = -1, trio.current_time()
+    while True:
+        answers = [(await client.get(f"{url}/api/notifications/{one}")).json() for one in own]
+        accepted = (await client.get(f"{apple.control_url}/ledger/summary")).json()["accepted"]
+        seen(accepted)
+        if accepted != last:
+            last, moved = accepted, trio.current_time()
+        done = all(answer["state"] == "done" for answer in answers)
+        if done or trio.current_time() - moved > PATIENCE:
+            return answers
+        await trio.sleep(0.1)
+
+
+def as_line(summary: Summary) -> str:
+    """The summary as one line of JSON."""
+    return json.dumps(msgspec.structs.asdict(summary))
