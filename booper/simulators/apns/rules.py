@@ -188,7 +188,7 @@ def check_payload(headers: Mapping[bytes, bytes], body: bytes) -> Verdict | None
     if len(body) > payload_limit(headers):
         return refuse("PayloadTooLarge")
     try:
-        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        msgspec.json.decode(body.decode(), type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return refuse("PayloadEmpty")
     return None

@@ -131,9 +131,10 @@ class Session:
         if self._leaving:
             self.ending = Ending.CLOSE
         else:
-            self._leave(self._link.highest, 0, "IdleTimeout")
             for stream_id in list(self._open):
+                self._desk.ledger.refuse("IdleTimeout")
                 self._answer(stream_id, refuse("IdleTimeout"), self._desk.mint())
+            self._leave(self._link.highest, 0, "IdleTimeout")
             self._heard = at
 
     def deadline(self) -> float:
