@@ -127,8 +127,8 @@ class Backoff:
             raise InvalidSpec("factor", "a finite number, 1 or more")
         if not _is_number(self.jitter) or not 0 <= self.jitter <= 1:
             raise InvalidSpec("jitter", "a share between 0 and 1")
-        if self.jitter and self.dice is None:
-            raise InvalidSpec("dice", "jitter needs dice")
+        if not (callable(self.dice) or (self.dice is None and not self.jitter)):
+            raise InvalidSpec("dice", "a function that gives numbers in [0, 1); jitter needs it")
 
     def delay(self, attempt: int) -> float:
         """Seconds before restart number `attempt` (1 is the first) of a series."""

@@ -40,8 +40,6 @@ class SupervisorSpec:
     registry: Registry | None = None
 
     def __post_init__(self) -> None:
-        if not callable(self.children):
-            check_children(self.children, self.max_children)
         if not isinstance(self.strategy, Strategy):
             raise InvalidSpec("strategy", "ONE_FOR_ONE, ONE_FOR_ALL or REST_FOR_ONE")
         if not isinstance(self.intensity, Intensity):
@@ -52,6 +50,8 @@ class SupervisorSpec:
             type(self.max_children) is not int or self.max_children < 0
         ):
             raise InvalidSpec("max_children", "a whole number, zero or more, or None")
+        if not callable(self.children):
+            check_children(self.children, self.max_children)
         require_seconds("grace", self.grace)
         if self.name is not None:
             require_id("name", self.name)
@@ -77,6 +77,6 @@ def check_children(children: object, limit: int | None = None) -> tuple[ChildSpe
         if child.id in seen:
             raise InvalidSpec("children", f"{child.id!r} is there twice")
         seen.add(child.id)
-    if limit is not None and type(limit) is int and len(children) > limit:
+    if limit is not None and len(children) > limit:
         raise InvalidSpec("children", f"more than max_children, {limit}")
     return tuple(children)
