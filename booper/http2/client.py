@@ -118,8 +118,7 @@ class Client(Exchanges):
         for stream in mine:
             item = self._slowly(stream)
             if item is not None:
-                sent = not item.unsent
-                self._lose(stream, item, Lost(sent=sent, reason=reason, detail=detail))
+                self._lose(stream, item, Lost(item.reached, reason=reason, detail=detail))
                 self._close(stream, ErrorCode.CANCEL)
         self._finished = [b for b in self._finished if b is not batch]  # its owner knows
         return len(mine)
@@ -147,7 +146,7 @@ class Client(Exchanges):
         for stream in [*self._open, *self._slow]:
             item = self._slowly(stream)
             if item is not None:
-                reached = stream < self._taken and not item.unsent
+                reached = stream < self._taken and item.reached
                 self._lose(stream, item, known if reached else never)
 
     def _drained(self) -> list[Batch]:

@@ -258,9 +258,8 @@ class Connection(Sending):
         for key, value in self.peer.apply(payload, may_push=self._peer_may_push):
             if key == settings.HEADER_TABLE_SIZE:
                 self._stamping.encoder.restrict(value)
-        self._resize_streams(
-            self.peer.window - window
-        )  # once: a frame may change it a thousand times
+        # Once, though one frame may change it a thousand times.
+        self._resize_streams(self.peer.window - window)
 
     def _on_ack(self) -> None:
         """The peer has taken the oldest SETTINGS of ours that it had not acknowledged."""

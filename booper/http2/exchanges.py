@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from booper.http2 import frames
 from booper.http2.connection import Connection
 from booper.http2.errors import ErrorCode, ProtocolError, StreamError, code_name
+from booper.http2.fields import check_fields, status_of
 from booper.http2.hpack.decoder import decode_stateless
-from booper.http2.stream import Stream, check_fields, status_of
+from booper.http2.stream import Stream
 from booper.wire import Lost, Reply
 
 if TYPE_CHECKING:
@@ -98,18 +99,19 @@ class Exchanges(Connection):
                 self._complete(stream, item)
             elif len(data) > room:  # the status is known, so the answer counts, cut off
                 self._complete(stream, item)
-                self._close(stream, ErrorCode.CANCEL)
+                self._departed.add(stream)
+                if not item.unsent:
+                    self._out.append(frames.rst_stream(stream, ErrorCode.CANCEL))
 
     def _on_reset(self, stream: int, code: int) -> None:
         item = self._slowly(stream)
         if item is None:
             self._departed.end(stream)
             self._bear()
-        elif code == ErrorCode.REFUSED_STREAM:
-            self._lose(stream, item, Lost(sent=False, reason="refused", detail="REFUSED_STREAM"))
+        elif code == ErrorCode.REFUSED_STREAM and not item.status:
+            self._lose(stream, item, Lost(sent=False, reason="refused", detail=code_name(code)))
         else:
-            sent = not item.unsent
-            self._lose(stream, item, Lost(sent=sent, reason="reset", detail=code_name(code)))
+            self._lose(stream, item, Lost(item.reached, reason="reset", detail=code_name(code)))
 
     def _on_window(self, stream: int, increment: int) -> None:
         item = self._slowly(stream) if not increment else self._slow.get(stream)
@@ -133,11 +135,11 @@ class Exchanges(Connection):
             last_stream = min(last_stream, self.goaway[0])
         self.goaway = (last_stream, code, detail)
         self.draining = True
-        lost = Lost(sent=False, reason="goaway", detail=code_name(code))
         for stream in [s for s in (*self._open, *self._slow) if s > last_stream]:
             item = self._slowly(stream)
             if item is not None:
-                self._lose(stream, item, lost)
+                begun = item.status != 0  # it answers what it says it never saw: believe the worse
+                self._lose(stream, item, Lost(begun, reason="goaway", detail=code_name(code)))
                 self._departed.add(stream)
 
     # -- ends of streams
@@ -174,8 +176,7 @@ class Exchanges(Connection):
             self._finished.append(item.batch)
 
     def _give_up(self, stream: int, item: Stream, error: StreamError) -> None:
-        sent = not item.unsent
-        self._lose(stream, item, Lost(sent=sent, reason="malformed", detail=str(error)))
+        self._lose(stream, item, Lost(sent=True, reason="malformed", detail=str(error)))
         self._close(stream, error.code)
 
     def _close(self, stream: int, code: ErrorCode) -> None:

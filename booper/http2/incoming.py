@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from booper.http2.errors import ErrorCode, StreamError
+from booper.http2.fields import check_fields
 from booper.http2.shapes import Head
-from booper.http2.stream import check_fields
 
 if TYPE_CHECKING:
     from booper.wire import Header

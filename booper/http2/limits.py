@@ -28,3 +28,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     acks: int = 1_000
     remembered: int = 16_384
     last_id: int = 2**31 - 1
+
+    def __post_init__(self) -> None:
+        # A peer may use the RFC's default windows until it has seen ours.
+        if self.stream_window < 65_535 or self.connection_window <= 65_535:
+            raise ValueError("a window may not be smaller than HTTP/2's default of 65,535")

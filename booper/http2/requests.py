@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from booper.http2 import frames
 from booper.http2.connection import Connection
 from booper.http2.errors import ErrorCode, ProtocolError, StreamError
+from booper.http2.fields import check_fields
 from booper.http2.incoming import Incoming, head_of
 from booper.http2.shapes import Head, Shape, learn
-from booper.http2.stream import check_fields
 
 if TYPE_CHECKING:
     from booper.http2.limits import Limits
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 Request = tuple[int, bytes, Head, tuple[bytes, ...], bytes]
 
 _SHAPES = 64
-_RESET_WEIGHT = 4  # opening and resetting streams is work for nothing (CVE-2023-44487)
 
 
 class Requests(Connection):
@@ -73,7 +72,7 @@ class Requests(Connection):
             return
         if self._room() <= 0:
             self._skip(block)
-            self._bear(_RESET_WEIGHT)
+            self._bear()
             self._end(stream, ErrorCode.REFUSED_STREAM)
             return
         try:
@@ -139,7 +138,7 @@ class Requests(Connection):
         self._requests.append((stream, item.path, item.head, item.values, body))
 
     def _on_reset(self, stream: int, code: int) -> None:  # noqa: ARG002  (why a client left is its own)
-        self._bear(_RESET_WEIGHT)
+        self._bear()  # opening and resetting streams is work for nothing (CVE-2023-44487)
         self._departed.end(stream)
         self._forget(stream)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from booper.http2.errors import StreamError
+from booper.http2.fields import check_fields
 from booper.http2.hpack.encoder import NEVER_INDEXED, Encoder, literal_name
 from booper.http2.hpack.integers import write_integer, write_string
 
@@ -51,6 +53,15 @@ class Block:
         return b"".join((self.path(len(path)), path, self.tail, self.values(values)))
 
 
+def _check(template: Template) -> None:
+    """ValueError unless every field of `template` may be sent (RFC 9113 section 8.2)."""
+    line = ((b"method", template.method), (b"path", template.path), (b"host", template.authority))
+    try:
+        check_fields((*template.headers, *((name, b"") for name in template.stamped), *line))
+    except StreamError as error:
+        raise ValueError(f"the template cannot be sent: {error.detail}") from None
+
+
 class Stamping:
     """The blocks of the templates in use on one connection, encoded once per epoch."""
 
@@ -67,6 +78,7 @@ class Stamping:
         return self._compile(template)
 
     def _compile(self, template: Template) -> Block:
+        _check(template)
         encoder = self.encoder
         announcing = encoder.announcing
         epoch = encoder.epoch
