@@ -46,18 +46,19 @@ def blocked() -> Mailbox | None:
 
 def refuse_cycle(caller: Mailbox | None, target: Mailbox, parent: Reply[Any] | None) -> None:
     """Raise Deadlock if `target` waits for `caller`, or for the call `parent` to be answered."""
-    if caller is not None:
-        _forward(caller, target)
     if parent is not None:
         _backward(target, parent)
+    if caller is not None:
+        _forward(caller, target)
 
 
 def _forward(caller: Mailbox, target: Mailbox) -> None:
     chain = [caller.name, target.name]
     while target is not caller:
         step = target.blocked_on
-        # A deferred answer does not need its actor's loop.
-        if step is None or step.deferred:
+        # A deferred answer does not need its actor's loop; after one that is here (`done`) the
+        # target goes on as soon as it is scheduled.
+        if step is None or step.deferred or step.done:
             return
         target = step.target
         chain.append(target.name)

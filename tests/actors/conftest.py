@@ -25,9 +25,11 @@ class Started:
         self.stops = stops
         self.name = name
         self.status = status
+        self.is_started = False
 
     def started(self, value: Stop | None = None) -> None:
         assert value is not None
+        self.is_started = True
         self.stops[self.name] = value
         self.status.started(value)
 
@@ -45,6 +47,7 @@ class House:
         self.ended: dict[str, BaseException | None] = {}
         self.stops: dict[str, Stop] = {}
         self.scopes: dict[str, trio.CancelScope] = {}
+        self._gone: dict[str, trio.Event] = {}
 
     def ref(self, name: str) -> Ref:
         """The address of whoever is called `name`."""
@@ -53,28 +56,29 @@ class House:
     async def start(self, factory: Callable[[], Actor], name: str = "one", **limits: Any) -> Ref:
         """Start an actor and return its address."""
         worker = actor_worker(factory, self.registry, name, **limits)
-        self.stops.pop(name, None)
         self.ended.pop(name, None)
         scope = self.scopes[name] = trio.CancelScope()
+        gone = self._gone[name] = trio.Event()
 
         async def barrier(*, task_status: trio.TaskStatus[Stop | None]) -> None:
             crash: BaseException | None = None
+            status = Started(self.stops, name, task_status)
             with scope:
                 try:
-                    await worker(task_status=Started(self.stops, name, task_status))
+                    await worker(task_status=status)
                 except Exception as error:
-                    if name not in self.stops:
+                    if not status.is_started:
                         raise
                     crash = error
             self.ended[name] = crash
+            gone.set()
 
         await self.nursery.start(barrier)
         return self.ref(name)
 
     async def gone(self, name: str = "one") -> BaseException | None:
         """Wait until the actor's worker has ended, and say how."""
-        while name not in self.ended:
-            await trio.sleep(0.001)
+        await self._gone[name].wait()
         return self.ended[name]
 
     def kill(self, name: str = "one") -> None:

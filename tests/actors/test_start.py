@@ -120,7 +120,7 @@ async def test_an_actor_that_overrides_nothing_lives(
 
 @pytest.mark.parametrize("error", [ValueError("no"), Ignore(), SystemExit(3), None])
 async def test_b04_a_start_that_fails_raises_its_error_and_leaves_nothing(
-    error: BaseException | None, house: House
+    error: BaseException | None, house: House, autojump_clock: MockClock
 ) -> None:
     before = trio.lowlevel.current_statistics().tasks_living
     for _ in range(100 if error else 3):
