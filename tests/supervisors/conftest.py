@@ -14,6 +14,7 @@ import trio
 from actors import Registry
 from supervisors import (
     ChildSpec,
+    Intensity,
     Report,
     ReportKind,
     RunningTree,
@@ -81,6 +82,7 @@ class Stage:
         self.error: BaseException | None = None
         self.tree: RunningTree | None = None
         self.began = trio.current_time()
+        self.patient = Intensity(10**6, 1)
 
     def note(self, act: str, name: str) -> None:
         """Write down what happened now."""
