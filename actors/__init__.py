@@ -33,10 +33,10 @@
         assert await counter.call(Total()) == 2
         stop()
 
-Where what lives: messages (Call, Cast, Down), mailbox (the queue and the reply slot), registry and
-ref (names and sending), deadlock (who waits for whom), monitor, timer, actor (the callbacks),
-incarnation (one life, as a worker for a supervisor). Everything belongs to one trio run and one
-thread.
+Where what lives: messages (Call, Cast, Down), mailbox and reply (the queue, and the slot an answer
+comes back in), registry and ref (names and sending), deadlock (who waits for whom), monitor (and
+link), timer, actor (the callbacks), incarnation (one life, as a worker for a supervisor).
+Everything belongs to one trio run and one thread.
 """
 
 from .actor import Actor
@@ -53,11 +53,12 @@ from .errors import (
     UnknownMessage,
 )
 from .incarnation import StartedCallback, Stop, Worker, actor_worker
-from .mailbox import Mailbox, Reply, Statistics
+from .mailbox import Mailbox, Statistics
 from .messages import CRASH, KILLED, LATER, NOPROC, NORMAL, Call, Cast, Down
 from .monitor import Link, Monitor
 from .ref import PendingReply, Ref
 from .registry import Registry
+from .reply import Reply
 from .timer import Timer
 
 __all__ = [

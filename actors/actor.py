@@ -16,10 +16,11 @@ from .timer import Timer
 if TYPE_CHECKING:
     import trio
 
-    from .mailbox import Mailbox, Reply
+    from .mailbox import Mailbox
     from .messages import Call, Cast
     from .ref import Ref
     from .registry import Registry
+    from .reply import Reply
 
 log = logging.getLogger("actors")
 

@@ -17,7 +17,8 @@ from trio.lowlevel import current_task
 from .errors import Deadlock
 
 if TYPE_CHECKING:
-    from .mailbox import Mailbox, Reply
+    from .mailbox import Mailbox
+    from .reply import Reply
 
 resident: ContextVar[Mailbox | None] = ContextVar("actors.resident", default=None)
 """The incarnation in whose house this task runs."""

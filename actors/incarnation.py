@@ -96,6 +96,7 @@ class Incarnation:
             cause = alone(error)
             reason = reason_of(cause)
             if cause is error or isinstance(cause, trio.Cancelled):
+                cause = None
                 raise
         finally:
             self._fall(reason)

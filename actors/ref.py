@@ -9,11 +9,12 @@ import trio
 
 from .deadlock import blocked, refuse_cycle, resident, turn
 from .errors import ActorError, CallTimeout, Deadlock, NoActor
-from .mailbox import Mailbox, Reply, Statistics
 from .messages import Call, Cast, Down, R
 from .monitor import Monitor
+from .reply import Reply
 
 if TYPE_CHECKING:
+    from .mailbox import Mailbox, Statistics
     from .registry import Registry
 
 

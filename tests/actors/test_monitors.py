@@ -22,6 +22,11 @@ class Crash(Cast):
 
 
 @dataclass(frozen=True)
+class Nap(Cast):
+    """Keeps the actor busy for a second."""
+
+
+@dataclass(frozen=True)
 class Watch(Call[None]):
     name: str
     link: bool = False
@@ -47,6 +52,8 @@ class Watcher(Actor):
         match message:
             case Down():
                 self.seen.append(message)
+            case Nap():
+                await trio.sleep(1)
             case _:
                 raise ValueError("told to")
 
@@ -146,13 +153,15 @@ async def test_b47_a_full_mailbox_loses_no_down(house: House, autojump_clock: Mo
     await house.start(Watcher, "target")
     watcher = await house.start(Watcher, "watcher", mailbox_limit=1)
     await watcher.call(Watch("target"))
-    unwatched = watcher.request(Seen())
+    watcher.cast(Nap())
     await trio.testing.wait_all_tasks_blocked()
-    await unwatched.wait()
-    full = watcher.request(Seen())
+    watcher.cast(Nap())
     house.kill("target")
-    await full.wait()
     await house.gone("target")
+    statistics = watcher.statistics()
+    assert statistics is not None
+    assert (statistics.depth, statistics.limit) == (2, 1)
+    await trio.sleep(3)
     assert await watcher.call(Seen()) == [Down("target", "killed")]
 
 
