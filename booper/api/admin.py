@@ -1,18 +1,23 @@
-"""GET /api/admin/tree: the whole supervision tree as it is now, for operators only."""
+"""GET /api/admin/tree and /instances: how everything is doing now, for operators only."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from quart import Blueprint, Response, request
 
+from actors import ActorError, Ref
 from booper.api.render import rendered
 from booper.domain.errors import Refused, Unavailable
+from booper.workers import names
+from booper.workers.messages import Status
 
 if TYPE_CHECKING:
     from booper.api.house import House
+    from booper.domain.instance import Standing
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via")
 
@@ -39,6 +44,17 @@ def routes(house: House) -> Blueprint:
         if snapshot is None:
             raise Unavailable("The tree is being built.", code="not_ready")
         return rendered(snapshot)
+
+    @blueprint.get("/api/admin/instances")
+    async def instances() -> Response:
+        """Each configured instance's standing; null for one that does not run now."""
+        found: dict[str, Standing | None] = {}
+        for name in house.routes.instances:
+            found[name] = None
+            with suppress(ActorError):
+                ref = Ref(house.registry, names.instance(name))
+                found[name] = await ref.call(Status(), timeout=1.0)
+        return rendered({"instances": found})
 
     return blueprint
 

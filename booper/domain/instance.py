@@ -17,7 +17,7 @@ class State(Enum):
     """What an instance is doing about its batches."""
 
     READY = "ready"
-    COOLING = "cooling"  # the provider fails again and again: wait, then probe
+    FAILING = "failing"  # the provider fails or cannot be reached: tries back off
     REFUSED = "refused"  # the provider refuses the credential: batches are kept for later
     STOPPING = "stopping"  # no new batches; what is in flight ends
 
@@ -37,13 +37,13 @@ MACHINE = Machine(
     {
         State.READY: {
             Event.SENT: State.READY,
-            Event.FAILED: State.COOLING,
+            Event.FAILED: State.FAILING,
             Event.REFUSED: State.REFUSED,
             **_STOP,
         },
-        State.COOLING: {
+        State.FAILING: {
             Event.SENT: State.READY,
-            Event.FAILED: State.COOLING,
+            Event.FAILED: State.FAILING,
             Event.REFUSED: State.REFUSED,
             **_STOP,
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Secret:
@@ -33,3 +33,10 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+def hidden(kind: type, value: Any) -> Secret:
+    """How msgspec reads a Secret from a text (its `dec_hook`); TypeError for anything else."""
+    if kind is not Secret or not isinstance(value, str):
+        raise TypeError("a secret is a text")
+    return Secret(value)

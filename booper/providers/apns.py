@@ -17,7 +17,7 @@ from msgspec import Meta
 from booper.domain.content import Content, Priority
 from booper.domain.errors import Invalid, Misconfigured
 from booper.domain.outcome import Kind, Outcome
-from booper.domain.secret import Secret
+from booper.domain.secret import Secret, hidden
 from booper.providers import apns_answers, jwt
 from booper.providers.provider import AccessToken, Occasion
 from booper.wire import Answer, Endpoint, Stamp, Template
@@ -52,7 +52,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     key_id: Annotated[str, Meta(pattern=_TEN)]
     team_id: Annotated[str, Meta(pattern=_TEN)]
     topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{1,200}$")]
-    private_key: str
+    private_key: Secret
     environment: Environment = Environment.PRODUCTION
     url: str | None = None
     ca_file: str | None = None
@@ -80,7 +80,7 @@ class Apns:
         if missing:
             raise Misconfigured(f"{owner}: missing {', '.join(missing)}.", code="missing_settings")
         try:
-            config = msgspec.convert(table, Config)
+            config = msgspec.convert(table, Config, dec_hook=hidden)
         except msgspec.ValidationError as error:
             raise Misconfigured(f"{owner}: {error}.", code="invalid_settings") from None
         return ApnsCodec(owner, config)
@@ -91,7 +91,7 @@ class ApnsCodec:
 
     def __init__(self, owner: str, config: Config) -> None:
         self._config = config
-        self._key = jwt.es256_key(Secret(config.private_key), owner)
+        self._key = jwt.es256_key(config.private_key, owner)
         self.endpoint = _endpoint(owner, config)
         self._authority = f"{self.endpoint.host}:{self.endpoint.port}".encode()
 

@@ -69,6 +69,10 @@ _DOUBT = Sql(
     " WHERE number IN (SELECT notification FROM batches"
     "  WHERE lease IS NOT NULL AND lease_until < ?1)"
 )
+_DOUBT_HELD = Sql(
+    "UPDATE notifications SET maybe_doubled = maybe_doubled + b.size FROM batches b"
+    " WHERE b.number = ? AND b.lease = ? AND b.notification = notifications.number"
+)
 _RELEASE_EXPIRED = Sql(
     "UPDATE batches SET lease = NULL, lease_until = NULL, leased_by = NULL"
     " WHERE lease IS NOT NULL AND lease_until < ?"
@@ -145,8 +149,10 @@ async def renew(tx: Tx, held: Sequence[Held], until: float) -> None:
     await tx.execute_many(_RENEW, [(until, batch, lease) for batch, lease in held])
 
 
-async def release(tx: Tx, held: Sequence[Held], due_at: float) -> None:
-    """Give batches back unsent; they are due again at `due_at`."""
+async def release(tx: Tx, held: Sequence[Held], due_at: float, *, doubt: bool) -> None:
+    """Give batches back; they are due again at `due_at`. `doubt`: they may have been sent."""
+    if doubt:
+        await tx.execute_many(_DOUBT_HELD, held)
     await tx.execute_many(_RELEASE, [(due_at, batch, lease) for batch, lease in held])
 
 

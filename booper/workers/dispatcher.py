@@ -51,7 +51,8 @@ class Dispatcher(Round):
         self._instances = list(instances)
         self._node = node
         self._hands: dict[str, Hand] = {}
-        self._orphans: list[Held] = []
+        self._orphans: list[Held] = []  # their holder died, perhaps after sending
+        self._unsent: list[Held] = []  # nobody took them
 
     async def init(self) -> None:
         await super().init()
@@ -72,13 +73,7 @@ class Dispatcher(Round):
     async def step(self) -> float:
         database, now = self._ports.database, self._ports.clock.wall()
         self._gather_orphans()
-        if self._orphans:
-            orphans, self._orphans = self._orphans, []
-            try:
-                await database.write(outbox.release, orphans, now)
-            except Unavailable:
-                self._orphans += orphans
-                raise
+        await self._give_back(now)
         wants = self._wants()
         if not wants:
             return math.inf
@@ -90,6 +85,18 @@ class Dispatcher(Round):
         for batch in claimed:
             self._hand_over(batch, now)
         return 0.0
+
+    async def _give_back(self, now: float) -> None:
+        """Release what nobody holds any more. If the store is away, the next step tries again."""
+        orphans, unsent = list(self._orphans), list(self._unsent)
+        if orphans or unsent:
+
+            async def release(tx: Tx) -> None:
+                await outbox.release(tx, orphans, now, doubt=True)
+                await outbox.release(tx, unsent, now + self.delivery.tick, doubt=False)
+
+            await self._ports.database.write(release)
+            del self._orphans[: len(orphans)], self._unsent[: len(unsent)]
 
     async def _claim(
         self, wants: Sequence[tuple[str, int]], lease: str, now: float, until: float
@@ -119,7 +126,7 @@ class Dispatcher(Round):
         try:
             ref.cast(Send(batch))
         except ActorError:
-            self._orphans.append(held)
+            self._unsent.append(held)
         else:
             hand.held[batch.number] = (held, now)
 
