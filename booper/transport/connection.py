@@ -16,6 +16,7 @@ from booper.http2 import Client
 from booper.transport.bell import Bell
 from booper.transport.decisions import Ages, Care, lifetime, proves
 from booper.transport.line import Line, LineClosed
+from booper.wire import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -105,6 +106,12 @@ class Connection:
             return max(0, 1 - self._engine.open_streams)
         return room
 
+    @property
+    def turned_away(self) -> bool:
+        """The peer let us in and out again without taking a single request."""
+        taken = self._engine.goaway is not None and self._engine.goaway[0] > 0
+        return self.settled and not (self.answered or taken or self.retired)
+
     def submit(self, sending: Sending, limit: int) -> int:
         """Begin up to `limit` requests of its first run; how many. `flush` writes them."""
         start, stop = sending.runs[0]
@@ -112,7 +119,7 @@ class Connection:
         took = self._engine.submit(sending.template, sending.stamps, start, limit, sending)
         if took:
             self._ages.used = trio.current_time()
-            if self.proving:
+            if self.proving or (self._probe is None and not self.answered):
                 self._probe = (sending, start)
             sending.took(took)
         if took < limit:
@@ -185,14 +192,12 @@ class Connection:
             self._ages.heard = trio.current_time()
             self._stuck = False
             finished = engine.receive(data)
-            if self.proving and self._probe is not None:
+            if self._probe is not None:
                 self._judge(*self._probe)
             if not self.settled and engine.settled:
                 self.settled = True
                 self._scope.deadline = float("inf")
                 owner.ready(self)
-            if finished:
-                self.answered = True
             owner.settle(finished)
             owner.refill(self)
             self.flush()
@@ -239,7 +244,8 @@ class Connection:
         answer = sending.answers[index]
         if answer is not None:
             self._probe = None
-            self.proving = not proves(answer)
+            self.answered = self.answered or isinstance(answer, Reply)
+            self.proving = self.proving and not proves(answer)
 
     def _farewell(self, reason: str) -> str:
         """`reason`, or what the peer's GOAWAY said."""

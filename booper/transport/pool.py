@@ -76,7 +76,8 @@ class Pool:
     ) -> list[Answer]:
         """One answer per stamp, in order (`ports.Pool.send`).
 
-        ValueError: a stamp does not bring one value for each header the template stamps.
+        ValueError: the template holds what HTTP/2 does not allow, or a stamp does not bring one
+        value for each header the template stamps.
         """
         width = len(template.stamped)
         if any(len(values) != width for _, values, _ in stamps):
@@ -97,6 +98,8 @@ class Pool:
         finally:
             if sending.left:
                 self._give_up(sending, *lost)
+        if sending.mistake is not None:
+            raise sending.mistake
         return cast("list[Answer]", sending.answers)
 
     async def warm(self, *, timeout: float) -> Lost | None:
@@ -237,7 +240,7 @@ class Pool:
         """Notice a peer that lets us in and out again, before it becomes a loop."""
         if connection.answered:
             self._turned_away = 0
-        elif not connection.retired:
+        elif connection.turned_away:
             self._turned_away += 1
             if self._turned_away >= PATIENCE:
                 self._refused(why)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
+from booper.wire import Lost
+
 if TYPE_CHECKING:
     from booper.transport.sending import Sending
-    from booper.wire import Lost
 
+_NEVER = Lost(sent=False, reason="mistake")
 CHUNK = 128  # requests per write: the peer works on them while we encode the next
 
 
@@ -55,7 +57,14 @@ class Queue:
     def _hand(self, taker: Taker, left: int) -> None:
         while left > 0 and self._order:
             sending = next(iter(self._order))
-            took = taker.submit(sending, left)
+            try:
+                took = taker.submit(sending, left)
+            except ValueError as error:  # the template cannot be sent, so nothing of it was
+                sending.mistake = error
+                self._order.pop(sending)
+                self.count -= sending.drop(_NEVER)
+                sending.wake()
+                continue
             if not sending.runs:
                 del self._order[sending]
             if not took:

@@ -26,7 +26,17 @@ class Sending(Batch):
     `returned` ones, for the pool to queue it again.
     """
 
-    __slots__ = ("_again", "_done", "_returned", "_task", "_tries", "runs", "stamps", "template")
+    __slots__ = (
+        "_again",
+        "_done",
+        "_returned",
+        "_task",
+        "_tries",
+        "mistake",
+        "runs",
+        "stamps",
+        "template",
+    )
 
     def __init__(
         self, template: Template, stamps: Sequence[Stamp], returned: list[Sending]
@@ -35,6 +45,8 @@ class Sending(Batch):
         self.template = template
         self.stamps = stamps
         self.runs: deque[tuple[int, int]] = deque(((0, len(stamps)),))
+        self.mistake: ValueError | None = None
+        """The caller's: to be raised where it called."""
         self._returned = returned
         self._again: list[int] = []
         self._tries: dict[int, int] | None = None
