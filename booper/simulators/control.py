@@ -7,6 +7,7 @@ runs a simulator inside their own process needs none of this. Who can reach it m
 from __future__ import annotations
 
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 import hypercorn.config
@@ -121,14 +122,16 @@ async def serve_control(
     app: QuartTrio, port: int = 0, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Serve `app` on 127.0.0.1 until cancelled; gives its URL. OSError if the port is taken."""
+    listener = socket.create_server(("127.0.0.1", port))  # hypercorn's own would leak if taken
+    own_port = listener.getsockname()[1]
     config = hypercorn.config.Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"fd://{listener.detach()}"]
     config.graceful_timeout = 1.0
     config.errorlog = logging.getLogger("booper.simulators.control")
     async with trio.open_nursery() as nursery:
         serve: Callable[..., Awaitable[None]] = hypercorn.trio.serve
-        addresses: list[str] = await nursery.start(serve, app, config)
-        task_status.started(addresses[0])
+        await nursery.start(serve, app, config)
+        task_status.started(f"http://127.0.0.1:{own_port}")
 
 
 def _number(name: str, default: int, greatest: int) -> int:
@@ -136,13 +139,9 @@ def _number(name: str, default: int, greatest: int) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    try:
-        value = msgspec.convert(text, int, strict=False)
-    except msgspec.ValidationError:
-        value = -1
-    if not 0 <= value <= greatest:
-        raise msgspec.ValidationError(f"{name} must be a whole number from 0 to {greatest}")
-    return value
+    if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= greatest:
+        return int(text)
+    raise msgspec.ValidationError(f"{name} must be a whole number from 0 to {greatest}")
 
 
 def _json(value: msgspec.Struct, status: int = 200) -> Response:

@@ -6,6 +6,7 @@ Bytes in, h2's events out; answers, resets, limits and GOAWAY in, bytes out. It 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import h2.config
@@ -87,15 +88,19 @@ class Link:
             self._h2.acknowledge_received_data(size, stream_id)
 
     def answer(self, stream_id: int, verdict: Verdict, apns_id: str, *, whole: bool) -> None:
-        """Queue an answer on an open stream. Unless `whole`, the rest of the request is unwanted.
+        """Queue an answer. Unless `whole`, the rest of the request is unwanted.
 
         An accepted push is answered by headers alone, without an empty DATA frame, as Apple does.
+        Nothing happens if the peer reset the stream in the breath in which it was complete.
         """
         headers = [(b":status", b"%d" % verdict.status), (b"apns-id", apns_id.encode())]
         if verdict.retry_after is not None:
             headers.append((b"retry-after", b"%d" % verdict.retry_after))
         body = verdict.body()
-        self._h2.send_headers(stream_id, headers, end_stream=not body)
+        try:
+            self._h2.send_headers(stream_id, headers, end_stream=not body)
+        except h2.exceptions.ProtocolError:
+            return
         if body:
             self._unsent.append((stream_id, body))
             self.send_rest()
@@ -115,8 +120,9 @@ class Link:
             self._unsent.popleft()
 
     def reset(self, stream_id: int, code: int) -> None:
-        """RST_STREAM on an open stream."""
-        self._h2.reset_stream(stream_id, code)
+        """RST_STREAM, unless the peer was quicker."""
+        with suppress(h2.exceptions.ProtocolError):
+            self._h2.reset_stream(stream_id, code)
 
     def goaway(self, last_stream_id: int, code: int, reason: str) -> None:
         """GOAWAY with Apple's JSON as debug data; answers may still follow."""

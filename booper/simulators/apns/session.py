@@ -123,6 +123,8 @@ class Session:
 
     def tick(self, at: float) -> None:
         """Do what is due: answers held back, the end of an idle or a leaving connection."""
+        if self.ending is not None:
+            return
         while self._delayed and self._delayed[0].at <= at:
             due = heapq.heappop(self._delayed)
             self._answer(due.stream_id, due.verdict, due.apns_id)

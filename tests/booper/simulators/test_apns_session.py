@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import h2.errors
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from booper.simulators.apns import Habits, SigningKey
+from booper.simulators.apns import Habits, SigningKey, generate_key
 from booper.simulators.apns.session import Ending
 from booper.simulators.faults import (
     Answer,
@@ -20,6 +22,8 @@ from booper.simulators.faults import (
     StuckWindow,
 )
 from tests.booper.simulators.client import BODY, DEVICE, NOW, OTHER, Client
+
+KEY = generate_key()
 
 
 @pytest.mark.parametrize("portion", [1, 2, 7, 100, 65536])
@@ -103,6 +107,17 @@ def test_delays_hold_answers_back_and_add_up(key: SigningKey) -> None:
     assert set(client.answers) == {quick}
     client.pump(at=3.0)
     assert set(client.answers) == {quick, slow}
+
+
+def test_a_push_reset_in_the_same_breath_harms_no_other(key: SigningKey) -> None:
+    client = Client(key, Script(Reset(2), "zz"))
+    streams = [client.post(), client.post("zz"), client.post(OTHER)]
+    for stream_id in streams[:2]:
+        client.h2.reset_stream(stream_id, 8)
+    client.pump()
+    assert set(client.answers) == {streams[2]}
+    assert client.resets == {}
+    assert client.session.ending is None
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -202,6 +217,18 @@ def test_an_endless_body_is_answered_early_and_reset(key: SigningKey) -> None:
     assert client.status(again) == 200
 
 
+def test_an_endless_body_that_ends_while_its_answer_waits(key: SigningKey) -> None:
+    client = Client(key, Script(Delay(1.0)))
+    stream = client.post(body=None)
+    for last in (False, False, True):
+        client.h2.send_data(stream, b"x" * 8200, end_stream=last)
+        client.pump()
+    client.pump(at=1.0)
+    assert client.bodies[stream] == {"reason": "PayloadTooLarge"}
+    assert client.resets == {}
+    assert client.session.requests == 1
+
+
 def test_error_bodies_wait_for_a_client_that_credits_nothing(key: SigningKey) -> None:
     """aioapns never opens its window for answers: 64 KiB of them must be enough for it."""
     client = Client(key, Script(Answer(429, "x" * 9000)))
@@ -240,3 +267,28 @@ def test_nonsense_and_farewells_end_the_session(key: SigningKey) -> None:
     client.h2.close_connection()
     client.pump()
     assert client.session.ending is Ending.CLOSE
+
+
+_BITES = st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1, max_size=5)
+
+
+@given(_BITES, st.integers(1, 500))
+def test_broken_bytes_end_the_session_or_are_survived(
+    bites: list[tuple[int, int]], portion: int
+) -> None:
+    """Whatever arrives, the session neither raises nor accepts a push that was not sent."""
+    client = Client(KEY, Script(Delay(1.0), OTHER))
+    client.post(OTHER)
+    client.post()
+    client.post("zz", body=b"x" * 100)
+    client.h2.ping(b"12345678")
+    words = bytearray(client.h2.data_to_send())
+    for place, value in bites:
+        words[place % len(words)] = value
+    while words and client.session.ending is None:
+        client.session.receive(bytes(words[:portion]), 0.0)
+        del words[:portion]
+    client.session.tick(10_000.0)
+    client.session.take()
+    assert client.desk.ledger.summary().duplicates == 0
+    assert len(client.desk.ledger) <= 3
