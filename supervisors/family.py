@@ -36,17 +36,12 @@ class Family:
     ordered it, so no child carries a caller's context variables through its restarts.
     """
 
-    def __init__(
-        self,
-        spec: SupervisorSpec,
-        tree: Tree,
-        path: str,
-        tasks: trio.Nursery,
-    ) -> None:
+    tasks: trio.Nursery  # the supervisor's own, set as soon as it is open
+
+    def __init__(self, spec: SupervisorSpec, tree: Tree, path: str) -> None:
         self.spec = spec
         self.tree = tree
         self.path = path
-        self.tasks = tasks
         self.children: dict[str, Child] = {}
         self.stopping = False
         self.ending: BaseException | None = None
@@ -159,10 +154,10 @@ class Family:
         self.stopping = True
         with trio.CancelScope(shield=True):
             if self.parallel:
+                independent = [child for child in self.children.values() if child.dynamic]
                 async with trio.open_nursery() as nursery:
-                    for child in list(self.children.values()):
-                        if child.dynamic:
-                            nursery.start_soon(_protected, self.halt, child)
+                    for child in independent:
+                        nursery.start_soon(_protected, self.halt, child)
             for child in reversed(list(self.children.values())):
                 await self.halt(child)
 

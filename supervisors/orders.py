@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from supervisors.child_spec import ChildSpec
 from supervisors.errors import (
     AlreadyPresent,
     AlreadyStarted,
+    InvalidSpec,
     Leaked,
     MaxChildren,
     NotFound,
@@ -19,7 +21,6 @@ from supervisors.snapshot import Counts, Snapshot, State
 
 if TYPE_CHECKING:
     from supervisors.child import Child
-    from supervisors.child_spec import ChildSpec
     from supervisors.family import Family
 
 ACTIVE = frozenset({State.RUNNING, State.STOPPING})
@@ -40,6 +41,8 @@ class Orders:
         behind. One that says Ignore is forgotten too; its snapshot says so.
         """
         family = self.family
+        if not isinstance(spec, ChildSpec):
+            raise InvalidSpec("spec", "a ChildSpec")
         present = family.children.get(spec.id)
         if present is not None:
             raise (AlreadyStarted if present.state in BUSY else AlreadyPresent)(spec.id)
@@ -102,6 +105,8 @@ class Orders:
 
         Its policy counts from now on, its start from the next restart. Raises NotFound.
         """
+        if not isinstance(spec, ChildSpec):
+            raise InvalidSpec("spec", "a ChildSpec")
         child = self._find(spec.id)
         child.spec = spec
         return child.snapshot(deep=False)
@@ -138,7 +143,7 @@ class Orders:
             await self.family.start(child)
 
     def _find(self, name: str) -> Child:
-        child = self.family.children.get(name)
+        child = self.family.children.get(name) if isinstance(name, str) else None
         if child is None:
             raise NotFound(name)
         return child

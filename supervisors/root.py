@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 class RunningTree:
     """A handle on a running tree, for whoever runs it."""
 
-    __slots__ = ("_root", "_tree")
+    __slots__ = ("_life", "_root", "_tree")
 
-    def __init__(self, tree: Tree, root: Child) -> None:
+    def __init__(self, tree: Tree, root: Child, life: Life) -> None:
         self._tree = tree
         self._root = root
+        self._life = life
 
     def stop(self) -> None:
         """Ask the whole tree to end, in reverse start order. Returns at once; may be repeated."""
-        if self._root.life is not None and self._root.life.alive:
+        if self._life.alive:
             self._root.state = State.STOPPING
-            self._root.life.ask(Shutdown.INFINITY, 0.0)
+            self._life.ask(Shutdown.INFINITY, 0.0)
 
     def kill(self) -> None:
         """Cancel every child of the tree now, also while it is stopping."""
-        if self._root.life is not None:
-            self._root.life.kill(0.0)
+        self._life.kill(0.0)
 
     def snapshot(self) -> Snapshot:
         """The whole tree as it is at this moment."""
@@ -79,7 +79,7 @@ async def run_tree(
         root = Child(root_spec, Lane(shared=False), dynamic=False, incarnation=1)
         life = root.life = Life(tree, name, root_spec.start, _ready(root), _over(root))
         life.keeps_error = True
-        handle = RunningTree(tree, root)
+        handle = RunningTree(tree, root, life)
         ground.start_soon(life.run, name=name)
         try:
             await life.settled.wait()

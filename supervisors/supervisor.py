@@ -6,19 +6,20 @@ It starts them in order, keeps them alive (`mender.py`), takes orders about them
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
 from actors import Ref, actor_worker
 from supervisors.child_spec import ChildSpec, Shutdown
-from supervisors.errors import StartFailed, StartTimeout, SupervisorError
+from supervisors.errors import StartFailed, StartTimeout
 from supervisors.family import Family
 from supervisors.front import Front
 from supervisors.mender import Mender
 from supervisors.orders import Orders
 from supervisors.place import here
-from supervisors.restart import How, Restart
+from supervisors.restart import Restart
 from supervisors.snapshot import State
 from supervisors.supervisor_spec import SupervisorSpec, check_children
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from actors import StartedCallback, Worker
     from supervisors.life import Life
-    from supervisors.snapshot import Snapshot
     from supervisors.supervisor_spec import ReadChildren
 
 EMPLOY_TIMEOUT = 30.0
@@ -46,7 +46,6 @@ class Supervisor:
     def __init__(self, spec: SupervisorSpec) -> None:
         self.spec = spec
         self.begun = trio.Event()
-        self._family: Family | None = None
         self._employed: list[Life] = []
 
     @trio.lowlevel.enable_ki_protection
@@ -55,33 +54,23 @@ class Supervisor:
         place = here.get(None)
         if place is None:
             raise RuntimeError("a supervisor runs in a tree: start it with run_tree")
-        place.host.subtree = self
-        family: Family | None = None
+        family = Family(self.spec, place.tree, place.path)
+        place.host.subtree = family
         try:
-            async with trio.open_nursery() as tasks:
-                family = self._family = Family(self.spec, place.tree, place.path, tasks)
+            async with trio.open_nursery() as family.tasks:
                 await self._begin(family)
                 task_status.started(family.end)
                 self.begun.set()
                 await family.finish.wait()
-                tasks.cancel_scope.cancel()
+                family.tasks.cancel_scope.cancel()
         except BaseException:
-            await self._stop()
-            if family is None or family.ending is None:
+            await self._stop(family)
+            if family.ending is None:
                 raise
         else:
-            await self._stop()
+            await self._stop(family)
         if family.ending is not None:
             raise family.ending
-
-    def hurry(self) -> None:
-        """Kill all children at once, whatever they were promised."""
-        if self._family is not None:
-            self._family.hurry()
-
-    def snapshot(self) -> tuple[Snapshot, ...]:
-        """The children, and what is below them."""
-        return self._family.snapshot() if self._family is not None else ()
 
     async def _begin(self, family: Family) -> None:
         Mender(family)
@@ -106,7 +95,7 @@ class Supervisor:
         if name is not None and registry is not None:
             orders = Orders(family)
             worker = actor_worker(lambda: Front(family, orders, self.begun), registry, name)
-            await self._employ(family, "front", worker, self._front_over)
+            await self._employ(family, "front", worker, partial(_front_over, family))
 
     async def _read(self, family: Family, children: ReadChildren) -> tuple[ChildSpec, ...]:
         """Ask for the children. Foreign code, so it is a life of its own, like a child."""
@@ -124,6 +113,7 @@ class Supervisor:
     ) -> None:
         """Start something of our own, that is no child."""
         life = family.give_life(name, worker, _nothing, on_end)
+        life.keeps_error = True
         self._employed.append(life)
         with trio.move_on_after(EMPLOY_TIMEOUT):
             await life.settled.wait()
@@ -131,25 +121,19 @@ class Supervisor:
             error = life.error or StartTimeout(f"not ready within {EMPLOY_TIMEOUT} s")
             raise StartFailed(family.path, name, type(error).__name__) from error
 
-    def _front_over(self, life: Life) -> None:
-        family, ended = self._family, life.ended
-        if life.asked or life.born is None or family is None or ended is None:
-            return
-        # Who stops the front, as one may stop any actor, has stopped the supervisor.
-        if ended.how is How.RETURNED:
-            family.end()
-        else:
-            family.end(life.error or SupervisorError(f"{family.path}: its front: {ended}"))
-
-    async def _stop(self) -> None:
+    async def _stop(self, family: Family) -> None:
         """Children first, so that questions are answered to the last; then the name is free."""
-        if self._family is None:
-            return
-        await self._family.halt_all()
+        await family.halt_all()
         with trio.CancelScope(shield=True):
             for life in reversed(self._employed):
                 life.ask(EMPLOYED_SHUTDOWN, self.spec.grace)
                 await life.wait_over()
+
+
+def _front_over(family: Family, life: Life) -> None:
+    # Who stops the front, as one may stop any actor, has stopped the supervisor.
+    if life.born is not None and not life.asked:
+        family.end(life.error)
 
 
 def _nothing(_: Life) -> None:

@@ -285,11 +285,25 @@ async def test_b43_unknown_messages_do_not_hurt_a_supervisor(
     assert stage.did("end") == []
 
 
+async def test_b03_junk_in_an_order_is_the_callers_error(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    top = await stage.run(stage.child("one"))
+    for refused in (top.start_child("one"), top.replace_spec("one")):  # type: ignore[arg-type]
+        with pytest.raises(InvalidSpec, match="spec: a ChildSpec"):
+            await refused
+    with pytest.raises(NotFound):
+        await top.terminate_child(["one"])  # type: ignore[arg-type]
+    assert stage.did() == ["start one", "ready one"]
+
+
 async def test_b37_who_stops_the_front_stops_the_supervisor(
     stage: Stage, autojump_clock: MockClock
 ) -> None:
     await stage.run(stage.child("one", Script(stop_takes=1)))
     await Ref(stage.registry, "top").stop()
+    assert stage.tree is not None
+    stage.tree.stop()  # too late to change anything
     await stage.ended.wait()
     assert stage.error is None
     assert stage.did("asked", "end") == ["asked one", "end one"]

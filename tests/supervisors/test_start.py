@@ -187,6 +187,23 @@ async def test_b04_a_child_that_cannot_even_be_killed_does_not_hang_a_failed_sta
     release.set()
 
 
+async def test_b04_a_child_that_gets_ready_after_its_time_is_not_taken_for_running(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    async def late(*, task_status: StartedCallback) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(1.5)
+        task_status.started(None)
+        await trio.sleep_forever()
+
+    top = await stage.run()
+    with pytest.raises(StartFailed) as caught:
+        await top.start_child(ChildSpec("late", late, start_timeout=1))
+    assert isinstance(caught.value.__cause__, StartTimeout)
+    assert await top.which_children() == ()
+    assert stage.told(ReportKind.CRASH) == []
+
+
 async def test_b04_a_name_that_is_taken_is_a_failed_start(
     stage: Stage, autojump_clock: MockClock
 ) -> None:
