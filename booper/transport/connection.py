@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from booper.transport.sending import Sending
     from booper.wire import Endpoint
 
-BACKLOG = 1 << 22  # bytes a peer may leave unread before we give it up
 RETIRED = "retired"
 LAST_WORDS = 1.0  # seconds to read what a peer said before it stopped listening
 
@@ -140,9 +139,7 @@ class Connection:
             self._end(str(closed), within=LAST_WORDS)
             return
         if self._line.backlog:
-            self._writer.ring()
-            if self._line.backlog > BACKLOG:
-                self._end("the peer does not read what is sent")
+            self._writer.ring()  # what may pile up now is bounded by the engine's Limits
 
     def cancel(self, sending: Sending, reason: str, detail: str) -> None:
         """Reset the requests of `sending` that are open here."""

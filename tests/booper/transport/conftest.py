@@ -8,6 +8,7 @@ import pytest
 
 from booper.transport.pool import Pool
 from booper.wire import Endpoint, Stamp, Template
+from tests.booper.transport.certificates import Authority
 from tests.booper.transport.lines import Net
 from tests.booper.transport.peers import Peer
 
@@ -50,6 +51,12 @@ class Field:
         pool = Pool(Endpoint("example.org", **habits), dial=self.net.dial, dice=EvenDice())
         self._nursery.start_soon(pool.run)
         return pool
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """One for all tests: keys take a while."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

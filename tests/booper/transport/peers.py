@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import h2.config
 import h2.connection
@@ -11,9 +11,6 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
-
-if TYPE_CHECKING:
-    from tests.booper.transport.lines import MemoryLine
 
 Path = str
 Script = Callable[["Peer", int, Path], None]
@@ -28,21 +25,31 @@ def silence(peer: Peer, stream: int, path: Path) -> None:
     """Never answer."""
 
 
+class Near(Protocol):
+    """What a peer speaks into."""
+
+    def say(self, data: bytes) -> None: ...
+
+    def hang_up(self) -> None: ...
+
+
 class Peer:
     """One connection's server. `script` is called for each whole request."""
 
     def __init__(
-        self, script: Script = echo, *, streams: int = 100, deaf: bool = False, **extra: int
+        self, script: Script = echo, *, streams: int = 100, deaf: bool = False, window: int = 65_535
     ) -> None:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
         changed: dict[h2.settings.SettingCodes | int, int] = {
             h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: streams
         }
+        changed[h2.settings.SettingCodes.INITIAL_WINDOW_SIZE] = window
+        self.window = window
         self.h2.local_settings.update(changed)
         self.h2.local_settings.acknowledge()
         self.script = script
         self.deaf = deaf
-        self.near: MemoryLine | None = None
+        self.near: Near | None = None
         self.open: dict[int, Path] = {}
         self.most_open = 0
         self.requests: list[Path] = []
@@ -52,10 +59,12 @@ class Peer:
         self.goodbye = False
         self.goodbye_said = False
 
-    def begin(self, near: MemoryLine) -> None:
+    def begin(self, near: Near) -> None:
         self.near = near
         if not self.deaf:
             self.h2.initiate_connection()
+            if self.window > 65_535:
+                self.h2.increment_flow_control_window(self.window - 65_535)
             self.flush()
 
     def hear(self, data: bytes) -> None:
