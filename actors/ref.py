@@ -140,12 +140,14 @@ class PendingReply(Generic[R]):
 
         For one task; once answered it may be read again.
         """
-        caller = blocked()
-        if self._reply.done or caller is None:
-            return await self._reply.wait(timeout)
-        refuse_cycle(caller, self._reply.target, None)
-        self._reply.caller = caller
-        return await _wait_blocked(caller, self._reply, timeout)
+        reply, caller = self._reply, blocked()
+        # A deferred answer comes from a task, so its actor may wait for us meanwhile.
+        if not (reply.done or reply.deferred):
+            refuse_cycle(caller, reply.target, turn.get())
+        if caller is None or reply.done:
+            return await reply.wait(timeout)
+        reply.caller = caller
+        return await _wait_blocked(caller, reply, timeout)
 
     def abandon(self) -> None:
         """Want the answer no more: it is dropped, and counted as late."""

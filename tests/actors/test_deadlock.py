@@ -185,23 +185,22 @@ async def test_b41_a_task_is_free_once_the_call_it_was_started_in_is_answered(
 async def test_b41_a_cast_is_not_in_the_service_of_the_call_before_it(
     puppets: House, autojump_clock: MockClock
 ) -> None:
+    """a waits for b's task; b, in a cast, calls a, which answers when the task is done."""
     results: list[Any] = []
-    go = trio.Event()
 
-    async def wait_for_go(_: Puppet) -> str:
-        await go.wait()
-        return "gone"
+    async def sleepy(_: Puppet) -> str:
+        await trio.sleep(2)
+        return "rested"
 
     async def call_a(puppet: Puppet) -> None:
-        results.append(await calling("a")(puppet))
+        results.append(await outcome(calling("a"), puppet))
 
-    pending = puppets.ref("b").request(DoInTask(wait_for_go))
+    pending = puppets.ref("a").request(Do(calling("b", sleepy, DoInTask)))
     await trio.testing.wait_all_tasks_blocked()
     puppets.ref("b").cast(DoAlone(call_a))
+    assert await pending.wait() == "rested"
     await trio.testing.wait_all_tasks_blocked()
     assert results == ["done"]
-    go.set()
-    assert await pending.wait() == "gone"
 
 
 async def test_b41_a_deferred_answer_does_not_need_its_actor(

@@ -132,6 +132,7 @@ async def test_b37_a_stop_that_takes_too_long_leaves_the_actor_stopping(
     statistics = worker.statistics()
     assert statistics is not None
     assert statistics.stopping
+    assert not house.registry.mailboxes["one"].monitors
     assert (await worker.stop()).reason == "normal"
 
 

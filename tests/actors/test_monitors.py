@@ -229,3 +229,19 @@ async def test_b47_a_link_does_not_keep_its_holder_from_ending(
     await watcher.call(Watch("target", link=True))
     with trio.fail_after(1):
         assert (await watcher.stop()).reason == "normal"
+
+
+async def test_b47_a_link_is_over_when_its_holder_cleans_up(
+    house: House, autojump_clock: MockClock
+) -> None:
+    class Tidy(Watcher):
+        async def terminate(self, reason: str) -> None:
+            await trio.sleep(2)
+
+    await house.start(Watcher, "target")
+    tidy = await house.start(Tidy, "tidy")
+    await tidy.call(Watch("target", link=True))
+    house.stops["tidy"]()
+    await trio.sleep(1)
+    house.kill("target")
+    assert await house.gone("tidy") is None

@@ -44,10 +44,11 @@ class Ask(Call[str]):
 
 @dataclass(frozen=True)
 class Relay(Call[Any]):
-    """Has the actor request the message behind it from another, and wait in its handler."""
+    """Has the actor request a message from another and wait, in its handler or in a task."""
 
     name: str
     message: Call[Any]
+    in_task: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,26 @@ class Fetcher(Actor):
                     return str(await pending.wait())
                 except Deadlock as deadlock:
                     return str(deadlock.chain)
-            case Relay(name, relayed):
-                try:
-                    return await Ref(self.registry, name).request(relayed).wait(timeout=60)
-                except Deadlock as deadlock:
-                    return deadlock.chain
+            case Relay(in_task=True):
+                self.nursery.start_soon(self.relay_in_task, message, reply)
+                return LATER
+            case Relay():
+                return await self.relay(message)
             case _:
                 return await super().handle_call(message, reply)
 
     async def fetch(self, message: Fetch, reply: Reply[int]) -> None:
         await trio.sleep(message.seconds)
         reply.send(message.number)
+
+    async def relay(self, message: Relay) -> Any:
+        try:
+            return await Ref(self.registry, message.name).request(message.message).wait(60)
+        except Deadlock as deadlock:
+            return deadlock.chain
+
+    async def relay_in_task(self, message: Relay, reply: Reply[Any]) -> None:
+        reply.send(await self.relay(message))
 
     async def handle_cast(self, message: Cast) -> None:
         raise ValueError("told to")
@@ -194,5 +204,42 @@ async def test_b41_requests_that_are_waited_for_in_a_circle_raise(
     one, _ = await house.start(Fetcher), await house.start(Fetcher, "two")
     began = trio.current_time()
     chain = await one.call(Relay("two", Relay("one", Fetch(1, 0))))
-    assert chain == ("two", "one", "two")
+    assert chain == ("one", "two", "one")
     assert trio.current_time() == began
+
+
+async def test_b41_a_circle_through_a_task_raises(house: House, autojump_clock: MockClock) -> None:
+    for name in ("one", "two", "three"):
+        await house.start(Fetcher, name)
+    one = house.ref("one")
+    back = Relay("one", Fetch(1, 0))
+    began = trio.current_time()
+    direct = Relay("two", Relay("one", Fetch(1, 0), in_task=True))
+    assert await one.call(direct) == ("one", "two", "one")
+    further = Relay("two", Relay("three", back, in_task=True))
+    assert await one.call(further) == ("one", "two", "three", "one")
+    assert trio.current_time() == began
+
+
+async def test_b41_a_handler_may_wait_for_what_its_own_task_answers(
+    house: House, autojump_clock: MockClock
+) -> None:
+    """The request was served, and deferred, before the handler began to wait for it."""
+
+    class Patient(Fetcher):
+        async def handle_cast(self, message: Cast) -> None:
+            self.pending = self.ref.request(Fetch(8, 3))
+
+    class Finish(Call[int]):
+        pass
+
+    class Finishing(Patient):
+        async def handle_call(self, message: Call[Any], reply: Reply[Any]) -> Any:
+            if isinstance(message, Finish):
+                return await self.pending.wait()
+            return await super().handle_call(message, reply)
+
+    one = await house.start(Finishing)
+    one.cast(Die())
+    await trio.testing.wait_all_tasks_blocked()
+    assert await one.call(Finish()) == 8
