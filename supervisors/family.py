@@ -154,10 +154,7 @@ class Family:
         self.stopping = True
         with trio.CancelScope(shield=True):
             if self.parallel:
-                independent = [child for child in self.children.values() if child.dynamic]
-                async with trio.open_nursery() as nursery:
-                    for child in independent:
-                        nursery.start_soon(_protected, self.halt, child)
+                await self._halt_together([c for c in self.children.values() if c.dynamic])
             for child in reversed(list(self.children.values())):
                 await self.halt(child)
 
@@ -185,6 +182,11 @@ class Family:
             Report(kind, self.path, child.id, at, restarts=restarts, **details),
             self.tree.reporter,
         )
+
+    async def _halt_together(self, children: list[Child]) -> None:
+        async with trio.open_nursery() as nursery:
+            for child in children:
+                nursery.start_soon(_protected, self.halt, child)
 
     async def _wait_over(self, child: Child, life: Life) -> bool:
         over = await life.wait_over()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from trio.testing import MockClock
 
+    from actors import StartedCallback
     from tests.supervisors.conftest import Stage
 
 from tests.supervisors.conftest import Script
@@ -144,6 +145,19 @@ async def test_b15_it_climbs_level_by_level_to_the_top(
     await stage.ended.wait()
     assert isinstance(stage.error, Escalated)
     assert stage.error.supervisor == "top"
+
+
+async def test_b15_giving_up_while_it_starts_is_a_failed_start(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    async def hasty(*, task_status: StartedCallback) -> None:
+        task_status.started(None)
+        raise ValueError
+
+    children = [ChildSpec("a", hasty), stage.child("b", Script(start_takes=1)), stage.child("c")]
+    with pytest.raises(Escalated):
+        await stage.run(*children, intensity=Intensity(0, 5))
+    assert stage.did() == ["start b", "ready b", "asked b", "end b"]
 
 
 PROGRAM = """

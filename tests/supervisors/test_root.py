@@ -68,6 +68,18 @@ async def test_t13_an_exit_during_a_start_is_an_exit_too(
     assert stage.did("end") == ["end b", "end a"]
 
 
+async def test_t13_an_exit_during_a_restart_is_an_exit_too(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    await stage.run(stage.child("a"), stage.child("b"))
+    stage.scripts["b"].fail_starts = [SystemExit(6)]
+    stage.players["b"].crash(ValueError())
+    await stage.ended.wait()
+    assert isinstance(stage.error, SystemExit)
+    assert stage.error.code == 6
+    assert stage.did("end") == ["end b", "end b", "end a"]
+
+
 async def test_t13_an_exit_while_it_stops_keeps_its_code(
     stage: Stage, autojump_clock: MockClock
 ) -> None:

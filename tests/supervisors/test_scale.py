@@ -59,7 +59,9 @@ async def start_and_stop(count: int) -> float:
         return [ChildSpec(f"n{number}", idle) for number in range(count)]
 
     static = SupervisorSpec(await read())
-    began = time.perf_counter()
+    gc.collect()
+    gc.disable()  # its share grows with the heap of the whole test run, not with our work
+    began = time.process_time()
     async with trio.open_nursery() as nursery:
         tree = await nursery.start(
             run_tree,
@@ -68,7 +70,9 @@ async def start_and_stop(count: int) -> float:
             ),
         )
         tree.stop()
-    return time.perf_counter() - began
+    took = time.process_time() - began
+    gc.enable()
+    return took
 
 
 @pytest.mark.slow
@@ -79,6 +83,7 @@ async def test_b32_ten_times_the_children_cost_no_more_than_twenty_times_as_much
     assert many <= 20 * few
 
 
+@pytest.mark.slow
 async def test_b33_temporary_children_leave_no_memory(
     stage: Stage, autojump_clock: MockClock
 ) -> None:
