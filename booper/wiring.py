@@ -26,6 +26,7 @@ from supervisors import Report, RunningTree, StartFailed, SupervisorSpec, run_tr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from booper.ports import Transport
     from booper.providers.provider import Codec
     from booper.settings import Settings
 
@@ -50,12 +51,13 @@ async def run(
     settings: Settings,
     *,
     codecs: Mapping[str, Codec] | None = None,
+    transport: Transport | None = None,
     task_status: trio.TaskStatus[Booper] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run Booper until it is stopped; ready when it listens.
 
     Raises Misconfigured, with nothing left running, if a setting is wrong; whatever ended the
-    tree otherwise. `codecs` replaces those of the settings' instances: for tests.
+    tree otherwise. `codecs` (of the settings' instances) and `transport` may be handed in.
     """
     if codecs is None:
         codecs = {name: codec(name, table) for name, table in settings.instances.items()}
@@ -67,7 +69,7 @@ async def run(
         freed = await database.write(outbox.release_all)
         if freed:
             log.warning("leases_of_a_dead_process", batches=freed)
-        ports = Ports(database, Http2Transport(dice), SystemClock(), ids, dice)
+        ports = Ports(database, transport or Http2Transport(dice), SystemClock(), ids, dice)
         watch: list[RunningTree] = []
         front = Front(settings.http, settings.shutdown / 2)
         app = create_app(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import trio
 
 from booper import wiring
+from booper.providers import codec
 from booper.settings import Delivery, Http, Settings
 from booper.simulators.apns import Account, ApnsSimulator, SigningKey, generate_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
+    from booper.ports import Transport
     from booper.providers.provider import Codec
 
 TOPIC = "com.example.app"
@@ -49,6 +52,22 @@ class Journey:
         self.booper = booper
         self.apple = apple
         self.client = client
+
+    async def tree(self) -> dict[str, Any]:
+        """Every child of the tree by its id, as the admin API shows them."""
+        found: dict[str, Any] = {}
+        level = [(await self.client.get("/api/admin/tree")).json()]
+        while level:
+            for child in level:
+                found[f"{child['kind']}:{child['id']}"] = child
+            level = [inner for child in level for inner in child["children"]]
+        return found
+
+    async def standing(self, name: str = "apns") -> dict[str, Any] | None:
+        """One instance's standing."""
+        answer = await self.client.get("/api/admin/instances")
+        standing: dict[str, Any] | None = answer.json()["instances"][name]
+        return standing
 
     async def register(self, count: int, channel: str = "news", **fields: Any) -> list[str]:
         """Devices 0..count by HTTP, each subscribed; their ids."""
@@ -92,7 +111,8 @@ async def journey(
     apple: ApnsSimulator | None = None,
     instances: tuple[str, ...] = ("apns",),
     defaults: Mapping[str, str] | None = None,
-    codecs: Mapping[str, Codec] | None = None,
+    wrap: Callable[[str, Codec], Codec] | None = None,
+    transport: Transport | None = None,
     delivery: Delivery | None = None,
     **more: Any,
 ) -> AsyncIterator[Journey]:
@@ -113,17 +133,12 @@ async def journey(
             **more,
         )
         async with trio.open_nursery() as inner:
-            booper: wiring.Booper = await inner.start(_run, settings, codecs)
+            codecs = {n: codec(n, t) for n, t in settings.instances.items()}
+            if wrap is not None:
+                codecs = {name: wrap(name, own) for name, own in codecs.items()}
+            run = partial(wiring.run, settings, codecs=codecs, transport=transport)
+            booper: wiring.Booper = await inner.start(run)
             async with httpx.AsyncClient(base_url=booper.url, timeout=20) as client:
                 yield Journey(booper, apple, client)
             booper.stop()
         nursery.cancel_scope.cancel()
-
-
-async def _run(
-    settings: Settings,
-    codecs: Mapping[str, Codec] | None,
-    *,
-    task_status: trio.TaskStatus[wiring.Booper],
-) -> None:
-    await wiring.run(settings, codecs=codecs, task_status=task_status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.booper.journeys.house import device_token, journey
 
 if TYPE_CHECKING:
