@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from msgspec import Meta
 from booper.domain.errors import Invalid
 
 MAX_TTL = 30 * 86_400  # seconds; APNs and Web Push keep nothing longer
+_COLLAPSE_KEY = re.compile(r"[!-~](?:[ -~]{0,62}[!-~])?")  # it travels in a header
 Text = Annotated[str, Meta(max_length=4096)]
 Short = Annotated[str, Meta(min_length=1, max_length=256)]
 
@@ -55,6 +57,10 @@ class Content(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
             raise Invalid(
                 "A notification needs a title, a body, data or a badge.", code="empty_notification"
             )
-        if self.collapse_key is not None and len(self.collapse_key.encode()) > 64:
-            raise Invalid("collapse_key is longer than 64 bytes.", pointer="/collapse_key")
+        if self.collapse_key is not None and not _COLLAPSE_KEY.fullmatch(self.collapse_key):
+            raise Invalid(
+                "A collapse_key has 1 to 64 printable ASCII characters, no space at its ends.",
+                code="invalid_collapse_key",
+                pointer="/collapse_key",
+            )
         return self

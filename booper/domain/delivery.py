@@ -81,7 +81,7 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
         raise ValueError(f"{len(batch.targets)} devices, {len(outcomes)} outcomes")
     final: list[Result] = []
     gone: list[int] = []
-    waiting: dict[tuple[float, bool, str], list[Target]] = {}
+    waiting: dict[tuple[float, bool, str], list[tuple[Target, bool]]] = {}
     maybe = 0
     for target, outcome in zip(batch.targets, outcomes, strict=True):
         if outcome.kind in FINAL:
@@ -92,8 +92,8 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
             final.append(Result(target.device, outcome))
         else:
             refused = outcome.kind is Kind.REFUSED
-            waiting.setdefault((outcome.after, refused, outcome.reason), []).append(target)
-            maybe += outcome.maybe_sent
+            key = (outcome.after, refused, outcome.reason)
+            waiting.setdefault(key, []).append((target, outcome.maybe_sent))
     again: list[Again] = []
     for (after, refused, reason), targets in waiting.items():
         # A refused credential is not the devices' fault: it uses up none of their tries.
@@ -101,9 +101,10 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
         due = now + retry.delay(max(batch.attempt, 1), after, dice)
         if attempt >= retry.BUDGET or due > batch.expires_at:
             dead = Outcome(Kind.EXPIRED, 0, reason)
-            final.extend(Result(target.device, dead) for target in targets)
+            final.extend(Result(target.device, dead) for target, _ in targets)
         else:
-            again.append(Again(due, attempt, tuple(t.device for t in targets), reason))
+            again.append(Again(due, attempt, tuple(t.device for t, _ in targets), reason))
+            maybe += sum(sent for _, sent in targets)
     return Settlement(
         batch.number,
         batch.lease,
