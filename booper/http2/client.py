@@ -172,36 +172,38 @@ class Client(Exchanges):
         paths = values_size = bodies = -1
         head = tail = intro = data = b""
         value = b""
-        for path, values, body in stamps[start:stop]:
-            if single:
-                (value,) = values
-            elif several or values:
-                value = block.values(values)
-            if len(path) != paths or len(value) != values_size:
-                paths, values_size = len(path), len(value)
-                head = block.path(paths)
-                tail = block.tail + (block.lead(values_size) if single else b"")
-                size = len(head) + paths + len(tail) + values_size
-                if size > small:
+        try:
+            for path, values, body in stamps[start:stop]:
+                if single:
+                    (value,) = values
+                elif several or values:
+                    value = block.values(values)
+                if len(path) != paths or len(value) != values_size:
+                    paths, values_size = len(path), len(value)
+                    head = block.path(paths)
+                    tail = block.tail + (block.lead(values_size) if single else b"")
+                    size = len(head) + paths + len(tail) + values_size
+                    if size > self.peer.frame_size:
+                        break
+                    intro = size.to_bytes(3, "big") + b"\x01\x04"
+                if len(body) != bodies:
+                    bodies = len(body)
+                    if not 0 < bodies <= small:
+                        break
+                    data = bodies.to_bytes(3, "big") + b"\0\x01"
+                window -= bodies
+                if window < 0:
+                    window += bodies
                     break
-                intro = size.to_bytes(3, "big") + b"\x01\x04"
-            if len(body) != bodies:
-                bodies = len(body)
-                if not 0 < bodies <= small:
-                    break
-                data = bodies.to_bytes(3, "big") + b"\0\x01"
-            window -= bodies
-            if window < 0:
-                window += bodies
-                break
-            number = stream.to_bytes(4, "big")
-            out += (intro, number, head, path, tail, value, data, number, body)
-            stream += 2
-        if stream > first:
-            offset = (first >> 1) - start
-            self._open.update(dict.fromkeys(range(first, stream, 2), (batch, offset)))
-            self._next = stream
-            self._send_window = window
+                number = stream.to_bytes(4, "big")
+                out += (intro, number, head, path, tail, value, data, number, body)
+                stream += 2
+        finally:  # also if a stamp is not as it should be: what is encoded will be sent
+            if stream > first:
+                offset = (first >> 1) - start
+                self._open.update(dict.fromkeys(range(first, stream, 2), (batch, offset)))
+                self._next = stream
+                self._send_window = window
         return start + ((stream - first) >> 1)
 
     def _one(self, block: Block, stamp: Stamp, index: int, batch: Batch) -> None:

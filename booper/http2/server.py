@@ -135,8 +135,11 @@ class Server(Requests):
         """
         buf = self._buffer + data if self._buffer else data
         at = 0 if self._greeted else self._greet(buf)
+        if not self._greeted:
+            self._buffer = buf
+            return
         end = len(buf)
-        last = end - frames.HEADER_SIZE if self._greeted else -1
+        last = end - frames.HEADER_SIZE
         read_header, largest = frames.read_header, frames.DEFAULT_FRAME_SIZE
         served, add = self._requests.append, self._open.add
         room, flow = self._room(), 0
