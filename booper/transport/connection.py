@@ -141,9 +141,9 @@ class Connection:
         if self._line.backlog:
             self._writer.ring()  # what may pile up now is bounded by the engine's Limits
 
-    def cancel(self, sending: Sending, reason: str, detail: str) -> None:
+    def cancel(self, sending: Sending, reason: str) -> None:
         """Reset the requests of `sending` that are open here."""
-        if self._engine.cancel(sending, reason, detail):
+        if self._engine.cancel(sending, reason):
             self.flush()
             self._end_if_drained()
 

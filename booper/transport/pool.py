@@ -14,6 +14,7 @@ import trio
 
 from booper.transport.bell import Bell
 from booper.transport.connection import Connection
+from booper.transport.deadlines import Deadlines
 from booper.transport.decisions import UNKNOWN, Load, surplus, wanted
 from booper.transport.dial import Dial, DialError
 from booper.transport.queue import Queue
@@ -51,6 +52,7 @@ class Pool:
         self._dice = dice
         self._bell = Bell()
         self._queue = Queue()
+        self._deadlines = Deadlines()
         self._connections: list[Connection] = []
         self._replacing: set[Connection] = set()
         self._scope = trio.CancelScope()
@@ -80,7 +82,7 @@ class Pool:
         value for each header the template stamps.
         """
         width = len(template.stamped)
-        if any(len(values) != width for _, values, _ in stamps):
+        if {len(stamp[1]) for stamp in stamps} - {width}:
             raise ValueError("a stamp must bring one value for each stamped header")
         sending = Sending(template, stamps, self._queue.returned)
         if not stamps or self._closing:
@@ -89,15 +91,13 @@ class Pool:
             return cast("list[Answer]", sending.answers)
         self._queue.put(sending)
         self._bell.ring()
-        lost = ("cancelled", "")
+        slot = self._deadlines.add(sending, timeout)
         try:
-            with trio.move_on_after(timeout) as scope:
-                await sending.finished()
-            if scope.cancelled_caught:
-                lost = ("deadline", f"no answer within {timeout:g} s")
+            await sending.finished()
         finally:
+            self._deadlines.remove(sending, slot)
             if sending.left:
-                self._give_up(sending, *lost)
+                self._give_up(sending, "cancelled")
         if sending.mistake is not None:
             raise sending.mistake
         return cast("list[Answer]", sending.answers)
@@ -156,6 +156,7 @@ class Pool:
                 async with trio.open_nursery() as nursery:
                     self._nursery = nursery
                     nursery.start_soon(self._shrink)
+                    nursery.start_soon(self._deadlines.run, self._expire)
                     while not (self._closing and not self._queue.count and not self._in_flight()):
                         self._pump()
                         await self._bell.wait()
@@ -295,11 +296,15 @@ class Pool:
 
     # -- small things
 
-    def _give_up(self, sending: Sending, reason: str, detail: str) -> None:
+    def _expire(self, sending: Sending) -> None:
+        self._give_up(sending, "deadline")
+        sending.wake()
+
+    def _give_up(self, sending: Sending, reason: str) -> None:
         sending.end()
-        self._queue.remove(sending, Lost(sent=False, reason=reason, detail=detail))
+        self._queue.remove(sending, Lost(sent=False, reason=reason))
         for connection in list(self._connections):
-            connection.cancel(sending, reason, detail)
+            connection.cancel(sending, reason)
         self._bell.ring()
 
     def _ready(self) -> list[Connection]:

@@ -73,9 +73,9 @@ async def test_a_deadline_ends_what_is_open_and_resets_its_streams(
     pool = field.pool(max_connections=1)
     begun = trio.current_time()
     answers = await pool.send(TEMPLATE, stamps(25), timeout=3)
-    assert trio.current_time() - begun == pytest.approx(3)
-    assert answers[:10] == [Lost(True, "deadline", "no answer within 3 s")] * 10
-    assert answers[10:] == [Lost(False, "deadline", "no answer within 3 s")] * 15
+    assert 3 <= trio.current_time() - begun <= 3 + 1 / 32
+    assert answers[:10] == [Lost(True, "deadline")] * 10
+    assert answers[10:] == [Lost(False, "deadline")] * 15
     await trio.sleep(1)
     assert len(field.peers[0].resets) == 10
     assert pool.statistics().in_flight == pool.statistics().queued == 0
