@@ -91,6 +91,6 @@ def _statements(script: str) -> list[str]:
         if sqlite3.complete_statement(part):
             found.append(part)
             part = ""
-    if part.strip():
+    if any(line.strip() and not line.strip().startswith("--") for line in part.splitlines()):
         raise Misconfigured("A migration ends in the middle of a statement.", code="migrations")
     return found
