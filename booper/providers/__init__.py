@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from booper.domain.errors import Invalid, Misconfigured
 from booper.providers.apns import Apns
+from booper.providers.fcm import Fcm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from booper.providers.provider import Codec, Provider
 
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Apns(),)}
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Apns(), Fcm())}
 
 
 def provider_named(name: str, pointer: str = "/provider") -> Provider:

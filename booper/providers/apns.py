@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -19,8 +18,9 @@ from booper.domain.errors import Invalid, Misconfigured
 from booper.domain.outcome import Kind, Outcome
 from booper.domain.secret import Secret, hidden
 from booper.providers import apns_answers, jwt
+from booper.providers.endpoint import https_endpoint
 from booper.providers.provider import AccessToken, Occasion
-from booper.wire import Answer, Endpoint, Stamp, Template
+from booper.wire import Answer, Stamp, Template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 LIMIT = 4096  # bytes of payload
 RENEW = 3000.0  # seconds a provider token is used: Apple wants 20 to 60 minutes
+FRESH = 1200.0
 _DEVICE_TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){32,256}")
 _TEN = r"^[A-Z0-9]{10}$"
 
@@ -92,12 +93,23 @@ class ApnsCodec:
     def __init__(self, owner: str, config: Config) -> None:
         self._config = config
         self._key = jwt.es256_key(config.private_key, owner)
-        self.endpoint = _endpoint(owner, config)
+        self.endpoint = https_endpoint(
+            owner,
+            config.url or f"https://{_HOSTS[config.environment]}",
+            ca_file=config.ca_file,
+            proxy=config.proxy,
+            max_connections=config.max_connections,
+            one_stream_start=True,
+        )
         self._authority = f"{self.endpoint.host}:{self.endpoint.port}".encode()
 
     def mint(self, now: float) -> AccessToken:
         claims = {"iss": self._config.team_id, "iat": int(now)}
         return AccessToken(jwt.es256(self._key, claims, self._config.key_id), now, now + RENEW)
+
+    def renewable(self, refusal: Outcome, age: float) -> bool:
+        """Apple counts new tokens: one that is young would only be refused again, and 429 added."""
+        return refusal.reason == "ExpiredProviderToken" or age >= FRESH
 
     def compile(
         self, content: Content, occasion: Occasion, access: AccessToken
@@ -169,24 +181,3 @@ def payload(content: Content) -> dict[str, Any]:
     if "image" in extra:
         aps["mutable-content"] = 1
     return {**extra, **content.data, "aps": aps}
-
-
-def _endpoint(owner: str, config: Config) -> Endpoint:
-    url = config.url or f"https://{_HOSTS[config.environment]}"
-    parts = urlsplit(url)
-    try:
-        port = parts.port or 443
-    except ValueError:
-        port = 0
-    if parts.scheme != "https" or not parts.hostname or not port or parts.path not in ("", "/"):
-        raise Misconfigured(
-            f"{owner}: url must be https://host[:port], not {url!r}.", code="invalid_url"
-        )
-    return Endpoint(
-        parts.hostname,
-        port,
-        ca_file=config.ca_file,
-        proxy=config.proxy,
-        one_stream_start=True,
-        max_connections=config.max_connections,
-    )

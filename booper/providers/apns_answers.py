@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from booper.domain.outcome import ACCEPTED, Kind, Outcome
+from booper.providers.retry_after import retry_after
 from booper.wire import Answer, Lost
 
 QUARTER = 900.0  # "After 15 minutes, you can retry", says Apple of 500 and 503
@@ -86,8 +87,8 @@ def read(answer: Answer) -> Outcome:
     if action is None:
         action = (Kind.RETRY, QUARTER) if status >= 500 or status < 400 else _FAILED
     kind, after = action
-    if kind is Kind.RETRY and (header := answer.header(b"retry-after")) and header.isdigit():
-        after = float(header[:9])
+    if kind is Kind.RETRY:
+        after = retry_after(answer, after)
     since = None
     if kind is Kind.GONE and refusal.timestamp is not None:
         since = refusal.timestamp / 1000.0

@@ -55,6 +55,10 @@ class Codec(Protocol):
         """A new access token, signed at `now` (Unix seconds)."""
         ...
 
+    def renewable(self, refusal: Outcome, age: float) -> bool:
+        """Whether, after this refusal of a token `age` seconds old, a new one is worth a try."""
+        ...
+
     def compile(
         self, content: Content, occasion: Occasion, access: AccessToken
     ) -> Compiled | Outcome:

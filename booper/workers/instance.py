@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-FRESH = 1200.0  # seconds: a token younger than this is not minted again (Apple: once in 20 minutes)
 KEPT = 64  # compiled notifications
 _decode = msgspec.json.Decoder(Content).decode
 _DELETED = Outcome(Kind.FAILED, 0, "the device was deleted")
@@ -158,8 +157,8 @@ class Instance(Actor):
         if self._access is not access:
             return True  # somebody renewed it while we waited
         age = self._ports.clock.wall() - access.minted_at
-        if refusal.reason != "ExpiredProviderToken" and age < FRESH:
-            return False  # a new one would say the same, and the provider counts them
+        if not self._codec.renewable(refusal, age):
+            return False
         self._access = None
         return True
 

@@ -42,6 +42,9 @@ class Fragile:
             raise ZeroDivisionError("a bug in a codec")
         return self._codec.compile(content, occasion, access)
 
+    def renewable(self, refusal: Outcome, age: float) -> bool:
+        return self._codec.renewable(refusal, age)
+
     def read(self, answer: Answer) -> Outcome:
         return self._codec.read(answer)
 

@@ -1,0 +1,43 @@
+"""An instance's `url` setting as the endpoint of its connections."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from booper.domain.errors import Misconfigured
+from booper.wire import Endpoint
+
+
+def https_endpoint(
+    owner: str,
+    url: str,
+    *,
+    ca_file: str | None,
+    proxy: str | None,
+    max_connections: int,
+    one_stream_start: bool = False,
+) -> Endpoint:
+    """The endpoint of `https://host[:port]`; Misconfigured for anything else."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 443
+    except ValueError:
+        port = 0
+    if (
+        parts.scheme != "https"
+        or not parts.hostname
+        or not port
+        or parts.username is not None
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+    ):
+        raise Misconfigured(f"{owner}: url must be https://host[:port].", code="invalid_url")
+    return Endpoint(
+        parts.hostname,
+        port,
+        ca_file=ca_file,
+        proxy=proxy,
+        one_stream_start=one_stream_start,
+        max_connections=max_connections,
+    )
