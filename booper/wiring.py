@@ -13,6 +13,7 @@ from booper.api.front import Front
 from booper.api.house import House
 from booper.clock import SystemClock, SystemDice, UuidIds
 from booper.domain.errors import Misconfigured
+from booper.domain.redact import scrub
 from booper.domain.routing import Routes
 from booper.ports import Ports
 from booper.providers import codec
@@ -91,7 +92,9 @@ async def run(
 
 async def _run(spec: SupervisorSpec, *, task_status: trio.TaskStatus[RunningTree]) -> None:
     try:
-        await run_tree(spec, name=names.ROOT, reporter=report, task_status=task_status)
+        await run_tree(
+            spec, name=names.ROOT, reporter=report, redact=scrub, task_status=task_status
+        )
     except StartFailed as failed:
         cause: BaseException | None = failed
         while cause is not None and not isinstance(cause, Misconfigured):
@@ -100,7 +103,7 @@ async def _run(spec: SupervisorSpec, *, task_status: trio.TaskStatus[RunningTree
 
 
 def report(event: Report) -> None:
-    """A supervisor's report as a log line; its texts are bounded and hold no local variables."""
+    """A supervisor's report as a log line; its texts are bounded and scrubbed."""
     log.warning(
         event.kind.value,
         supervisor=event.supervisor,
