@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from booper.http2 import frames, settings
 from booper.http2.errors import ErrorCode, ProtocolError
-from booper.http2.exchanges import OK, Exchanges
-from booper.http2.hpack.decoder import decode_stateless
+from booper.http2.exchanges import Exchanges
 from booper.http2.limits import Limits
 from booper.http2.stream import Stream
-from booper.wire import Lost, Reply
+from booper.wire import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from booper.wire import Stamp, Template
 
 _FEW = 16_384  # a body is begun only if so much of it can go at once: else the connection is full
-
-_NO_KIND = -1
 
 
 class Client(Exchanges):
@@ -219,36 +216,3 @@ class Client(Exchanges):
             self._begin_rest(stream, item)
         else:
             self._open[stream] = (batch, (stream >> 1) - index)
-
-    def _short(self) -> int:
-        """The kind of frame `_read` may take by itself at this point."""
-        return frames.HEADERS_WHOLE if self._lazy and self._open_block is None else _NO_KIND
-
-    def _read(self, data: bytes) -> None:
-        """Every whole frame in `data`; the rest is kept for the next time."""
-        buf = self._buffer + data if self._buffer else data
-        end = len(buf)
-        last = end - frames.HEADER_SIZE
-        at = 0
-        pop, reply, decode = self._open.pop, Reply, decode_stateless
-        read_header, largest = frames.read_header, frames.DEFAULT_FRAME_SIZE
-        short = self._short()
-        while at <= last:
-            high, low, kind, stream = read_header(buf, at)
-            begin = at + 9
-            at = begin + low
-            if at > end or high:
-                at = begin - 9
-                break
-            if kind == short and 0 < low <= largest and buf[begin] == OK:
-                entry = pop(stream, None)
-                if entry is not None:
-                    batch, offset = entry
-                    batch.answers[(stream >> 1) - offset] = reply(200, buf[begin:at], b"", decode)
-                    left = batch.left = batch.left - 1
-                    if not left:
-                        self._finished.append(batch)
-                    continue
-            self._frame(kind, stream, buf, begin, at)
-            short = self._short()
-        self._keep(buf, at)

@@ -87,18 +87,28 @@ class Server(Requests):
         """`respond` to many, each (stream, block, body); how many were still there."""
         out, waiting = self._out, self._open
         small = min(self.peer.frame_size, self.peer.window)
-        blocks = -1
-        intro = b""
+        simple = not self._coming and not self._widened
+        blocks = bodies = -1
+        intro = data = b""
         done = slow = 0
         for stream, block, body in answers:
-            if body or stream not in waiting or len(block) > small or self._coming:
+            size = len(body)
+            if size > small or size > self._send_window or len(block) > small or not simple:
                 slow += self.respond(stream, block, body)
                 continue
+            if stream not in waiting:
+                continue
             waiting.remove(stream)
-            if len(block) != blocks:
-                blocks = len(block)
-                intro = blocks.to_bytes(3, "big") + b"\x01\x05"
-            out += (intro, stream.to_bytes(4, "big"), block)
+            if len(block) != blocks or size != bodies:
+                blocks, bodies = len(block), size
+                intro = blocks.to_bytes(3, "big") + (b"\x01\x04" if size else b"\x01\x05")
+                data = size.to_bytes(3, "big") + b"\0\x01"
+            number = stream.to_bytes(4, "big")
+            if size:
+                out += (intro, number, block, data, number, body)
+                self._send_window -= size
+            else:
+                out += (intro, number, block)
             done += 1
         self._answered += done
         return done + slow

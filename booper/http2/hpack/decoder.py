@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from booper.http2.errors import ErrorCode, ProtocolError, StreamError
 from booper.http2.hpack import static
 from booper.http2.hpack.integers import read_integer, read_string
+from booper.http2.hpack.static import TABLE
 
 if TYPE_CHECKING:
     from booper.wire import Header
@@ -60,8 +61,11 @@ class Decoder:
         while at < end:
             byte = block[at]
             if byte & 0x80:
-                index, at = read_integer(block, at, 0x7F)
-                field = self._entry(index)
+                if byte != 0xFF:  # numbers of one byte are read in place, here and below
+                    index, at = byte & 0x7F, at + 1
+                else:
+                    index, at = read_integer(block, at, 0x7F)
+                field = TABLE[index] if 0 < index <= static.SIZE else self._entry(index)
             elif byte & 0xE0 == 0x20:
                 raise ProtocolError(ErrorCode.COMPRESSION_ERROR, "size update after a field")
             else:

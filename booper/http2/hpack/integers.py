@@ -45,10 +45,13 @@ def read_integer(block: bytes, at: int, mask: int) -> tuple[int, int]:
 
 def read_string(block: bytes, at: int) -> tuple[bytes, int]:
     """(string, position after it). IndexError where the block ends too early."""
-    coded = block[at] & 0x80
-    length, at = read_integer(block, at, 127)
+    first = block[at]
+    if first & 127 != 127:  # nearly always
+        length, at = first & 127, at + 1
+    else:
+        length, at = read_integer(block, at, 127)
     end = at + length
     if end > len(block):
         raise IndexError
     raw = block[at:end]
-    return (huffman.decode(raw) if coded else raw), end
+    return (huffman.decode(raw) if first & 0x80 else raw), end
