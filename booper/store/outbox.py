@@ -54,8 +54,8 @@ _AGAIN = Sql(
 )
 _COUNT = Sql(
     "UPDATE notifications SET accepted = accepted + ?, failed = failed + ?, gone = gone + ?,"
-    " expired = expired + ?, retried = retried + ?, maybe_doubled = maybe_doubled + ?"
-    " WHERE number = ?"
+    " expired = expired + ?, not_configured = not_configured + ?, retried = retried + ?,"
+    " maybe_doubled = maybe_doubled + ? WHERE number = ?"
 )
 _RENEW = Sql("UPDATE batches SET lease_until = ? WHERE number = ? AND lease = ?")
 _RELEASE = Sql(
@@ -136,6 +136,7 @@ async def _settle_one(tx: Tx, done: Settlement, now: float) -> bool:
         done.count(Kind.FAILED),
         done.count(Kind.GONE),
         done.count(Kind.EXPIRED),
+        done.count(Kind.UNROUTED),
         sum(len(again.devices) for again in done.again),
         done.maybe_doubled,
         done.notification,

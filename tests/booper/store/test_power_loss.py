@@ -103,8 +103,8 @@ async def test_what_was_acknowledged_is_in_every_image(tmp_path: Path, slow: boo
         assert not missing, f"{made.copy}: acknowledged and lost: {sorted(missing)[:5]}"
 
 
-async def test_the_log_is_flushed_before_a_write_is_acknowledged(tmp_path: Path) -> None:
-    """Seen from outside: every acknowledged commit made the log longer first."""
+async def test_the_log_holds_a_write_before_it_is_acknowledged(tmp_path: Path) -> None:
+    """Seen from outside; that it is flushed as well is what `synchronous` says."""
     file = tmp_path / "b.sqlite3"
     log = tmp_path / "b.sqlite3-wal"
     async with open_sqlite(file, slow=False) as database:

@@ -1,0 +1,112 @@
+"""The accounting law on random walks: whatever the stations do, and in whatever order, every
+device of a notification is pending or ended, once, and at the end all have ended."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from booper.domain.delivery import Batch, settle
+from booper.domain.outcome import Kind, Outcome
+from booper.store import fanouts, outbox
+from booper.store.outbox import Held
+from tests.booper.store.seeds import (
+    NOW,
+    ROUTES,
+    claim,
+    expand_all,
+    listeners,
+    notify,
+    progress,
+    registration,
+    rows,
+)
+
+if TYPE_CHECKING:
+    from booper.ports import Tx
+    from booper.store.group_commit import SqliteDatabase
+
+OWNS = ("n1", "n2", "n3")
+
+
+class Walk:
+    """A dispatcher, some senders and a janitor who do everything in a random order."""
+
+    def __init__(self, database: SqliteDatabase, dice: random.Random) -> None:
+        self.database = database
+        self.dice = dice
+        self.now = NOW
+        self.held: list[Batch] = []
+        self.fenced = 0
+
+    async def step(self) -> None:
+        steps = (self.expand, self.claim, self.settle, self.settle, self.give_back, self.sweep)
+        await self.dice.choice(steps)()
+        self.now += self.dice.random() * 10
+
+    async def expand(self) -> None:
+        after, size = self.dice.randrange(4), self.dice.randrange(1, 9)
+        await self.database.write(fanouts.expand, ROUTES, after, self.now, size)
+
+    async def claim(self) -> None:
+        lease = f"lease-{self.dice.random()}"
+        self.held += await claim(self.database, 3, lease=lease, now=self.now)
+
+    async def settle(self) -> None:
+        if not self.held:
+            return
+        index = self.dice.randrange(len(self.held))
+        batch = self.held[index] if self.dice.random() < 0.1 else self.held.pop(index)
+        done = settle(
+            batch, [self.outcome() for _ in batch.targets], now=self.now, dice=self.dice.random()
+        )
+        (kept,) = await self.database.write(outbox.settle, [done], self.now)
+        self.fenced += not kept
+
+    def outcome(self) -> Outcome:
+        kind = self.dice.choice([*Kind, Kind.RETRY])
+        return Outcome(kind, 0, kind.value, maybe_sent=self.dice.random() < 0.5)
+
+    async def give_back(self) -> None:
+        if self.held:
+            batch = self.held.pop()
+            held, doubt = [Held(batch.number, batch.lease)], self.dice.random() < 0.5
+            await self.database.write(lambda tx: outbox.release(tx, held, self.now, doubt=doubt))
+
+    async def sweep(self) -> None:
+        await self.database.write(outbox.release_expired, self.now)
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_devices_are_pending_or_ended_always(database: SqliteDatabase, seed: int) -> None:
+    async def begin(tx: Tx) -> None:
+        unrouted = [registration(99, provider="fcm")]
+        await listeners(tx, [registration(n) for n in range(20)] + unrouted)
+        for own in OWNS:
+            await notify(tx, own)
+
+    await database.write(begin)
+    walk = Walk(database, random.Random(seed))
+    for _ in range(250):
+        await walk.step()
+        for own in OWNS:
+            await progress(database, own)  # checks the law
+    await expand_all(database)
+    for _ in range(200):  # everybody who held anything is dead; the rest goes through
+        walk.now += 4000.0
+        await walk.sweep()
+        await walk.claim()
+        while walk.held:
+            await walk.settle()
+    sql = "SELECT count(*), count(DISTINCT device) FROM deliveries d JOIN notifications n"
+    for own in OWNS:
+        shown = await progress(database, own)
+        assert (shown.state, shown.pending) == ("done", 0)
+        assert shown.devices > 5  # those that went meanwhile are not reached
+        ended = await rows(database, sql + " ON n.number = d.notification WHERE n.id = ?", own)
+        assert ended == [(shown.devices, shown.devices)]
+    assert await rows(database, "SELECT 1 FROM batches") == []
+    assert await rows(database, "SELECT 1 FROM fanouts") == []
+    assert walk.fenced, "no lease was ever lost: the walk shows too little"
