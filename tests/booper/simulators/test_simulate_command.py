@@ -133,3 +133,11 @@ async def test_trouble_at_the_start_is_one_line(options: Sequence[str], complain
     assert ended.returncode != 0
     assert complaint in (ended.stderr + ended.stdout).decode()
     assert b"Traceback" not in ended.stderr
+
+
+async def test_it_need_not_outlive_who_started_it() -> None:
+    with trio.fail_after(60):
+        ended: subprocess.CompletedProcess[bytes] = await trio.run_process(
+            [*PROGRAM, "--json", "--until-eof"], stdin=b"", capture_stdout=True, cwd=ROOT
+        )
+    assert json.loads(ended.stdout)["topic"] == "com.example.app"
