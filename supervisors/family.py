@@ -64,7 +64,8 @@ class Family:
     def forget(self, child: Child) -> None:
         """Take it out of the table."""
         child.lane.leave()
-        self.children.pop(child.id, None)
+        if self.children.get(child.id) is child:  # its id may have gone to another one since
+            del self.children[child.id]
 
     def spawn(self, work: Callable[..., Awaitable[Any]], *args: object) -> None:
         """Run a task of the supervisor; it is cancelled when the supervisor begins to stop."""

@@ -65,14 +65,7 @@ class Orders:
 
         Safe to repeat. Nothing but `restart_child` starts it again. Raises NotFound.
         """
-        child = self._find(name)
-        if not child.alive:
-            return self._terminated(child)
-        if child.state is State.STARTING and child.life is not None:
-            child.life.ask(child.spec.shutdown, self.family.spec.grace)
-        async with child.lane.lock:
-            await self.family.halt(child)
-        return self._terminated(child)
+        return await self._terminate(self._find(name))
 
     async def restart_child(self, name: str) -> Snapshot:
         """Start a child that does not run.
@@ -97,8 +90,12 @@ class Orders:
 
     async def remove_child(self, name: str) -> Snapshot:
         """Stop a child and forget it, in one step. Raises NotFound, Leaked."""
-        last = await self.terminate_child(name)
-        return self.delete_child(name) if name in self.family.children else last
+        child = self._find(name)
+        last = await self._terminate(child)
+        if child.alive:
+            raise Leaked(name)
+        self.family.forget(child)
+        return last
 
     def replace_spec(self, spec: ChildSpec) -> Snapshot:
         """Give the child of that id another specification; its present life goes on.
@@ -135,6 +132,15 @@ class Orders:
             supervisors=supervisors,
             workers=len(children) - supervisors,
         )
+
+    async def _terminate(self, child: Child) -> Snapshot:
+        if not child.alive:
+            return self._terminated(child)
+        if child.state is State.STARTING and child.life is not None:
+            child.life.ask(child.spec.shutdown, self.family.spec.grace)
+        async with child.lane.lock:
+            await self.family.halt(child)
+        return self._terminated(child)
 
     async def _start(self, child: Child) -> None:
         async with child.lane.lock:

@@ -171,6 +171,31 @@ async def test_b19_an_order_that_waits_for_its_turn_can_be_taken_back(
     assert stage.ids(await top.which_children()) == [("slow", State.RUNNING)]
 
 
+async def test_b19_an_order_taken_back_does_not_hit_the_next_child_of_that_id(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    top = await stage.run(strategy=ONE_FOR_ALL)
+    refused: list[str] = []
+
+    async def start(name: str, takes: float) -> None:
+        try:
+            await top.start_child(stage.child(name, Script(start_takes=takes)))
+        except StartFailed as error:
+            refused.append(f"{name}: {error.why}")
+
+    stage.nursery.start_soon(start, "slow", 20)
+    await trio.sleep(1)
+    stage.nursery.start_soon(start, "twin", 0)
+    await trio.sleep(1)
+    await top.remove_child("twin")
+    stage.nursery.start_soon(start, "twin", 0)
+    await trio.sleep(30)
+    assert refused == ["twin: terminated before its turn"]
+    assert stage.ids(await top.which_children()) == [
+        ("slow", State.RUNNING), ("twin", State.RUNNING),
+    ]  # fmt: skip
+
+
 async def test_b19_a_slow_stop_of_one_child_does_not_delay_the_others(
     stage: Stage, autojump_clock: MockClock
 ) -> None:
