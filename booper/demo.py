@@ -62,7 +62,7 @@ class Summary(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def simulated_apple(folder: Path) -> AsyncIterator[Apple]:
     """A simulator in a process of its own, ended with the block (or with this process)."""
-    command = [sys.executable, "-m", "booper", "simulate", "apns", "--json"]
+    command = [sys.executable, "-m", "booper", "simulate", "apns", "--fast", "--json"]
     command += ["--directory", str(folder), "--until-eof"]
     run = partial(
         trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, check=False

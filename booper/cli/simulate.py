@@ -29,6 +29,9 @@ def apns(
     port: Port = 0,
     control_port: Port = 0,
     directory: Path | None = None,
+    fast: Annotated[bool, Parameter(negative="")] = False,
+    delay: Annotated[float, Parameter(validator=validators.Number(gte=0, lte=60))] = 0.0,
+    streams: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))] = 1000,
     as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
     until_eof: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -47,6 +50,12 @@ def apns(
         Port of the remote control on 127.0.0.1: ledger and faults over HTTP. 0 takes a free one.
     directory
         Where to write ca.pem and the signing key; a temporary one, removed at the end, if absent.
+    fast
+        Serve by the engine's own server twin, for measurements: the same answers, far quicker.
+    delay
+        Seconds between a request and its answer, as if the server were far away; with --fast only.
+    streams
+        How many requests a connection may have open.
     as_json
         Say where everything is in one line of JSON, for programs.
     until_eof
@@ -54,29 +63,50 @@ def apns(
     """
     import trio
 
+    if delay and not fast:
+        sys.exit("booper simulate apns: --delay needs --fast")
     trouble: OSError | None = None
     with TemporaryDirectory(prefix="booper-apns-") as temporary:
         place = directory or Path(temporary)
         try:
             place.mkdir(parents=True, exist_ok=True)
-            trio.run(_run, host, port, control_port, place.resolve(), as_json, until_eof)
+            simulator, key = _simulator(fast=fast, delay=delay, streams=streams)
+            run = partial(_run, simulator, key, directory=place.resolve(), as_json=as_json)
+            trio.run(partial(run, host=host, port=port, until_eof=until_eof), control_port)
         except* OSError as group:
             trouble = _first(group)
     if trouble is not None:  # a port taken, a directory not writable: no traceback for that
         sys.exit(f"booper simulate apns: {trouble}")
 
 
+def _simulator(*, fast: bool, delay: float, streams: int) -> tuple[ApnsSimulator, SigningKey]:
+    """A simulator, and a signing key it knows."""
+    from booper.simulators.apns import Account, ApnsSimulator, Habits, generate_key
+    from booper.simulators.fast import FastApnsSimulator
+
+    key = generate_key(topics=frozenset({TOPIC}))
+    account, habits = Account([key.team_key]), Habits(streams=streams)
+    if fast:
+        return FastApnsSimulator(account, habits=habits, delay=delay), key
+    return ApnsSimulator(account, habits=habits), key
+
+
 async def _run(
-    host: str, port: int, control_port: int, directory: Path, as_json: bool, until_eof: bool
+    simulator: ApnsSimulator,
+    key: SigningKey,
+    control_port: int,
+    *,
+    host: str,
+    port: int,
+    directory: Path,
+    as_json: bool,
+    until_eof: bool,
 ) -> None:
     """Serve until a signal comes."""
     import trio
 
-    from booper.simulators.apns import Account, ApnsSimulator, generate_key
     from booper.simulators.control import control_app, serve_control
 
-    key = generate_key(topics=frozenset({TOPIC}))
-    simulator = ApnsSimulator(Account([key.team_key]))
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async with trio.open_nursery() as nursery:
             await nursery.start(partial(simulator.serve, host=host, port=port))

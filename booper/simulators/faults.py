@@ -135,6 +135,10 @@ class Faults:
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def __bool__(self) -> bool:
+        """Whether any script is in force; cheap, for whoever asks at every request."""
+        return bool(self._for_all or self._for_one)
+
     def __iter__(self) -> Iterator[Script]:
         """The scripts still in force, with their `times` as originally given."""
         for entries in self._for_one.values():

@@ -36,12 +36,14 @@ def _context(ca_file: str | None) -> ssl.SSLContext:
 
 
 class Tls:
-    """One side of one TLS session, fed by hand."""
+    """One side of one TLS session, fed by hand: a client's of `host`, a server's without one."""
 
-    def __init__(self, settings: ssl.SSLContext, host: str) -> None:
+    def __init__(self, settings: ssl.SSLContext, host: str | None) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
-        self._session = settings.wrap_bio(self._in, self._out, server_hostname=host)
+        self._session = settings.wrap_bio(
+            self._in, self._out, server_side=host is None, server_hostname=host
+        )
         # One buffer for all records of a wake-up; the system commits its pages when they are used.
         self._buffer = memoryview(bytearray(RECEIVE + 2 * RECORD))
         self._limit = len(self._buffer) - RECORD

@@ -108,6 +108,11 @@ class Account:
         """Know nothing of `device` any more. No error if nothing was known."""
         self._devices.pop(device.lower(), None)
 
+    @property
+    def indifferent(self) -> bool:
+        """Whether every well-formed device token is a device of every topic."""
+        return not self._devices and not self.known_devices_only
+
     def registration(self, device: str) -> Registration | None:
         """What is known of `device`, if anything."""
         if not self._devices:
