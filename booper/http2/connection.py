@@ -21,7 +21,7 @@ from booper.http2.stamping import Stamping
 if TYPE_CHECKING:
     from booper.http2.limits import Limits
 
-_CREDIT_AT = 1 << 18  # connection window given back in pieces of this size: one frame per 256 KiB
+_CREDIT_AT = 1 << 18  # bytes of the connection's window given back at once, if it is that large
 _SETTINGS_WEIGHT = 16  # they may touch every waiting body
 _FORGIVEN = 8  # noise forgiven per request; a server may well send a few WINDOW_UPDATEs for each
 
@@ -50,6 +50,7 @@ class Connection(Sending):
         self._decoder = Decoder(4096, limits.header_list)
         self._receive_window = limits.connection_window
         self._uncredited = 0
+        self._credit_at = min(_CREDIT_AT, limits.connection_window // 2)
         self._open_block: tuple[int, int, list[bytes]] | None = None
         self._noise = 0
         self._progressed = 0
@@ -184,7 +185,7 @@ class Connection(Sending):
     def _credit(self, flow: int) -> None:
         """`flow` bytes of DATA are dealt with: let the peer send as many more."""
         self._uncredited += flow
-        if self._uncredited >= _CREDIT_AT:
+        if self._uncredited >= self._credit_at:
             self._out.append(frames.window_update(0, self._uncredited))
             self._receive_window += self._uncredited
             self._uncredited = 0

@@ -15,9 +15,9 @@ _PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
 
 
 class Incoming:
-    """A request without its end. `credited` is what of its DATA the client was given back."""
+    """A request without its end. `uncredited` is what of its DATA the client was not given back."""
 
-    __slots__ = ("chunks", "flow", "head", "path", "size", "uncredited", "values")
+    __slots__ = ("chunks", "head", "path", "size", "uncredited", "values")
 
     def __init__(self, head: Head, path: bytes, values: tuple[bytes, ...]) -> None:
         self.head = head
@@ -25,7 +25,6 @@ class Incoming:
         self.values = values
         self.chunks: list[bytes] = []
         self.size = 0
-        self.flow = 0
         self.uncredited = 0
 
 

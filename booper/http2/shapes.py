@@ -3,7 +3,8 @@
 A sender of many similar requests repeats the same bytes around a few literals (the path, an id).
 A Shape is one block taken apart into constant pieces and holes; another block of the same length
 whose constant pieces are equal needs no decoding. It holds as long as the dynamic table stands
-still. Measured for the sender of this package: 9.5 -> 0.3 us per block.
+still. Measured for requests of this package's client: 10.9 -> 4.1 us each, and 0.7 us where the
+server also expects the shape before it has read the frame's header (`server.py`).
 """
 
 from __future__ import annotations

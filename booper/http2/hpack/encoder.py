@@ -3,7 +3,8 @@
 The trick that makes requests cheap: after its first use every header of a template is in the
 peer's dynamic table, so the template's block is a constant. An *epoch* counts insertions into
 that table (each moves every index); a block made in the present epoch is still true.
-Measured: 107 -> 1.7 us per request against encoding each header list anew with a general encoder.
+Measured: 13.8 -> 4.3 us per request against encoding the header list anew each time, and 0.4 us
+once such blocks are stamped in runs (`client.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Huffman code of HPACK (RFC 7541 section 5.2, appendix B): decoding only.
 
-We never send Huffman-coded strings: it saves a quarter of the bytes of short headers and costs
-Python twenty times the rest of a request. The code is canonical, so the symbols by code length
-are the whole table. Decoding walks a table of (tree node, four bits) -> (node, symbol); the
+We never send Huffman-coded strings: they save a quarter of a header's bytes and would cost more
+than all the rest of a request. The code is canonical, so the symbols by code length are the
+whole table. Decoding walks a table of (tree node, four bits) -> (node, symbol); the
 shortest code has five bits, so four bits never finish more than one symbol.
 """
 

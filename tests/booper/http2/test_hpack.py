@@ -62,7 +62,9 @@ def test_huffman_agrees_on_junk(raw: bytes) -> None:
         assert huffman.decode(raw) == expected
 
 
-@pytest.mark.parametrize("raw", [b"\xff\xff\xff\xff", b"\x1f\xff", b"\x00"])
+@pytest.mark.parametrize(
+    "raw", [b"\xff\xff\xff\xff", b"\x07\xff\xff\xff\xff", b"\x1f\xff", b"\x00"]
+)
 def test_huffman_refuses_the_end_symbol_and_false_padding(raw: bytes) -> None:
     with pytest.raises(ProtocolError):
         huffman.decode(raw)
