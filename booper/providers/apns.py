@@ -31,7 +31,7 @@ LIMIT = 4096  # bytes of payload
 RENEW = 3000.0  # seconds a provider token is used: Apple wants 20 to 60 minutes
 FRESH = 1200.0
 _DEVICE_TOKEN = re.compile(r"(?:[0-9a-fA-F]{2}){32,256}")
-_TEN = r"^[A-Z0-9]{10}$"
+_TEN = r"^[A-Z0-9]{10}\Z"
 
 
 class Environment(StrEnum):
@@ -52,7 +52,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     key_id: Annotated[str, Meta(pattern=_TEN)]
     team_id: Annotated[str, Meta(pattern=_TEN)]
-    topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{1,200}$")]
+    topic: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{1,200}\Z")]
     private_key: Secret
     environment: Environment = Environment.PRODUCTION
     url: str | None = None
@@ -81,7 +81,8 @@ class Apns:
         if missing:
             raise Misconfigured(f"{owner}: missing {', '.join(missing)}.", code="missing_settings")
         try:
-            config = msgspec.convert(table, Config, dec_hook=hidden)
+            # Not strict: from the environment numbers come as texts.
+            config = msgspec.convert(table, Config, strict=False, dec_hook=hidden)
         except msgspec.ValidationError as error:
             raise Misconfigured(f"{owner}: {error}.", code="invalid_settings") from None
         return ApnsCodec(owner, config)
@@ -114,11 +115,12 @@ class ApnsCodec:
     def compile(
         self, content: Content, occasion: Occasion, access: AccessToken
     ) -> CompiledApns | Outcome:
-        body = msgspec.json.encode(payload(content))
+        said = payload(content)
+        body = msgspec.json.encode(said)
         if len(body) > LIMIT:
             reason = f"the payload has {len(body)} bytes, APNs takes {LIMIT}"
             return Outcome(Kind.FAILED, 413, reason)
-        visible = bool(content.title or content.body)
+        visible = "content-available" not in said["aps"]
         urgent = visible and content.priority is Priority.HIGH
         expires = int(occasion.created_at + content.ttl) if content.ttl else 0
         headers = [
@@ -159,18 +161,23 @@ class CompiledApns:
 
 
 def payload(content: Content) -> dict[str, Any]:
-    """The JSON that Apple wants; `data` stands beside `aps` and can never replace it."""
+    """The JSON that Apple wants; `data` stands beside `aps` and can never replace it.
+
+    With nothing to show, no badge and no sound it is a background push: Apple wants those three
+    absent then, and `content-available` present only then.
+    """
     aps: dict[str, Any] = {}
     alert = {
         key: value for key in ("title", "subtitle", "body") if (value := getattr(content, key))
     }
     if alert:
         aps["alert"] = alert
-        aps["sound"] = content.sound or "default"
-    else:
-        aps["content-available"] = 1
+    if sound := content.sound or ("default" if alert else None):
+        aps["sound"] = sound
     if content.badge is not None:
         aps["badge"] = content.badge
+    if not aps:
+        aps["content-available"] = 1
     if content.category:
         aps["category"] = content.category
     if content.thread:

@@ -6,9 +6,13 @@ an unknown reason never does either.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from booper.domain.outcome import ACCEPTED, Kind, Outcome
+from booper.providers.body import decoded
 from booper.providers.retry_after import retry_after
 from booper.wire import Answer, Lost
 
@@ -17,6 +21,7 @@ QUARTER = 900.0  # "After 15 minutes, you can retry", says Apple of 500 and 503
 _GONE = (Kind.GONE, 0.0)
 _FAILED = (Kind.FAILED, 0.0)
 _REFUSED = (Kind.REFUSED, 60.0)
+_SLOWER = (Kind.RETRY, 60.0)
 
 REASONS: dict[str, tuple[Kind, float]] = {
     # 400: the device
@@ -52,7 +57,7 @@ REASONS: dict[str, tuple[Kind, float]] = {
     "Unregistered": _GONE,
     # 429
     "TooManyProviderTokenUpdates": (Kind.REFUSED, 1200.0),  # never mint again because of it
-    "TooManyRequests": (Kind.RETRY, 60.0),  # to this device, not to the provider
+    "TooManyRequests": _SLOWER,  # to this device, not to the provider
     # 500, 503
     "InternalServerError": (Kind.RETRY, QUARTER),
     "ServiceUnavailable": (Kind.RETRY, QUARTER),
@@ -64,7 +69,7 @@ class _Refusal(msgspec.Struct):
     """The body of every answer but 200; `timestamp` (milliseconds) comes with a 410."""
 
     reason: str = ""
-    timestamp: int | None = None
+    timestamp: Annotated[int, Meta(ge=0, le=2**53)] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Refusal)
@@ -78,18 +83,21 @@ def read(answer: Answer) -> Outcome:
     status = answer.status
     if status == 200:
         return ACCEPTED
-    try:
-        refusal = _decoder.decode(answer.body)
-    except msgspec.DecodeError:
-        refusal = _Refusal()
+    refusal = decoded(_decoder, answer.body) or _Refusal()
     reason = refusal.reason[:100] or f"HTTP {status}"
-    action = REASONS.get(refusal.reason)
-    if action is None:
-        action = (Kind.RETRY, QUARTER) if status >= 500 or status < 400 else _FAILED
-    kind, after = action
+    kind, after = REASONS.get(refusal.reason) or _by_status(status)
     if kind is Kind.RETRY:
         after = retry_after(answer, after)
     since = None
     if kind is Kind.GONE and refusal.timestamp is not None:
         since = refusal.timestamp / 1000.0
     return Outcome(kind, status, reason, after=after, since=since)
+
+
+def _by_status(status: int) -> tuple[Kind, float]:
+    """What to do about a reason that Apple had not written down when this was written."""
+    if status in (401, 403):
+        return _REFUSED  # about the credential, whatever it says: keep the messages
+    if status == 429:
+        return _SLOWER
+    return (Kind.RETRY, QUARTER) if status >= 500 or status < 400 else _FAILED

@@ -18,11 +18,11 @@ def https_endpoint(
     one_stream_start: bool = False,
 ) -> Endpoint:
     """The endpoint of `https://host[:port]`; Misconfigured for anything else."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port or 443
-    except ValueError:
-        port = 0
+    except ValueError:  # an unfinished [address], or no port number
+        parts, port = urlsplit(""), 0
     if (
         parts.scheme != "https"
         or not parts.hostname

@@ -48,7 +48,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An instance's settings. `credentials` is the service account's JSON as a text."""
 
     credentials: Secret
-    project_id: Annotated[str, Meta(pattern=r"^[a-z0-9:.-]{1,63}$")] | None = None
+    project_id: Annotated[str, Meta(pattern=r"^[a-z0-9:.-]{1,63}\Z")] | None = None
     url: str = URL
     ca_file: str | None = None
     proxy: str | None = None
@@ -74,13 +74,13 @@ class Fcm:
         if "credentials" not in table:
             raise Misconfigured(f"{owner}: missing credentials.", code="missing_settings")
         try:
-            config = msgspec.convert(table, Config, dec_hook=hidden)
+            config = msgspec.convert(table, Config, strict=False, dec_hook=hidden)
         except msgspec.ValidationError as error:
             raise Misconfigured(f"{owner}: {error}.", code="invalid_settings") from None
         try:
             text = config.credentials.reveal()
             account = msgspec.json.decode(text, type=ServiceAccount, dec_hook=hidden)
-        except (msgspec.DecodeError, UnicodeError):
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
             raise Misconfigured(
                 f"{owner}: credentials is not a service account's JSON.", code="bad_credentials"
             ) from None

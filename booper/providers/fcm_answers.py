@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from booper.domain.outcome import Kind, Outcome
+from booper.providers.body import decoded
 from booper.providers.retry_after import retry_after
 from booper.wire import Answer, Lost
 
@@ -64,14 +65,9 @@ def read(answer: Answer) -> Outcome:
         return Outcome(Kind.RETRY, 0, reason, maybe_sent=answer.sent)
     status = answer.status
     if status == 200:
-        try:
-            return Outcome(Kind.ACCEPTED, 200, provider_id=_sent.decode(answer.body).name[:200])
-        except msgspec.DecodeError:
-            return Outcome(Kind.ACCEPTED, 200)
-    try:
-        error = _refusal.decode(answer.body).error
-    except msgspec.DecodeError:
-        error = _Error()
+        sent = decoded(_sent, answer.body) or _Sent()
+        return Outcome(Kind.ACCEPTED, 200, provider_id=sent.name[:200])
+    error = (decoded(_refusal, answer.body) or _Refusal()).error
     code = next((detail.code for detail in error.details if detail.code), "")
     action = CODES.get(code) or FAMILIES.get(error.status)
     if action is None:
