@@ -3,7 +3,8 @@
 `config/booper.toml` is the reference: every setting with its default and its meaning. A variable
 is `BOOPER_` and the path of the setting, parts joined by two underscores: `BOOPER_HTTP__PORT`,
 `BOOPER_INSTANCES__APNS__KEY_ID`. An unknown key is an error that names it. For every text setting
-`x` there may be an `x_file` whose content is taken instead: for secrets.
+`x` there may be an `x_file` whose content is taken instead (without the line feed at its end): for
+secrets.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from booper.domain.errors import Misconfigured
 from booper.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-Seconds = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
 class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __repr__(self) -> str:
         """Without what may be secret."""
         return f"Settings(database={self.database!r}, instances={sorted(self.instances)})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        """The same, for rich."""
+        yield "database", self.database
+        yield "instances", sorted(self.instances)
 
     @property
     def sqlite_path(self) -> Path:
@@ -122,7 +128,9 @@ def _read_files(tree: dict[str, Any], base: Path) -> None:
         elif key == "ca_file":
             tree[key] = str(base / str(value))
         elif key.endswith("_file"):
+            del tree[key]
             try:
-                tree[key.removesuffix("_file")] = (base / str(tree.pop(key))).read_text("utf-8")
-            except (OSError, UnicodeDecodeError):
+                text = (base / str(value)).read_text("utf-8")
+            except (OSError, ValueError):  # not there, not text, not a path
                 raise Misconfigured(f"{key}: {value} cannot be read.", code="config_file") from None
+            tree[key.removesuffix("_file")] = text.rstrip("\r\n")
