@@ -234,15 +234,17 @@ class Connection(Sending):
 
     def _window_update(self, stream: int, payload: bytes) -> None:
         self._expect(len(payload) == 4, "WINDOW_UPDATE")
-        self._bear()
         increment = int.from_bytes(payload, "big") & frames.ID_MASK
+        said = len(self._out)
         if stream:
             self._check_stream(stream)
             self._on_window(stream, increment)
-            return
-        if not increment:
+        elif increment:
+            self._widen_connection(increment)
+        else:
             raise ProtocolError(ErrorCode.PROTOCOL_ERROR, "a window update by nothing")
-        self._widen_connection(increment)
+        if len(self._out) == said:  # one that lets a body go on is no noise, however small
+            self._bear()
 
     def _settings(self, flags: int, payload: bytes) -> None:
         if flags & frames.ACK:
