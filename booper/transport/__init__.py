@@ -2,8 +2,8 @@
 
 `Http2Transport(dice).pool(endpoint)` makes a pool; start its `run` in a nursery, then `send`.
 The layers, lowest first: `tls` and `proxy` (no I/O), `line` (a socket), `dial` (how to get one),
-`connection` (engine on a line), `queue` and `sending` (what waits), `pool`, and `decisions`,
-the plain functions they ask.
+`connection` (an engine on a line), `fleet` (the connections of one endpoint), `sending`, `queue`
+and `deadlines` (what waits), `pool` on top, and `decisions`, the plain functions they ask.
 """
 
 from __future__ import annotations

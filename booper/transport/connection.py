@@ -33,7 +33,7 @@ LAST_WORDS = 1.0  # seconds to read what a peer said before it stopped listening
 class Owner(Protocol):
     """What a connection tells its pool. None of these waits."""
 
-    def ready(self, connection: Connection) -> None:
+    def usable(self, connection: Connection) -> None:
         """The peer's SETTINGS are here: requests may be sent."""
         ...
 
@@ -72,6 +72,7 @@ class Connection:
         self._scope = trio.CancelScope()
         self.retired = False
         self._stuck = False
+        self._begun = False
         self._probe: tuple[Sending, int] | None = None
         self.proving = endpoint.one_stream_start
         self.settled = False
@@ -117,7 +118,7 @@ class Connection:
         limit = min(limit, stop - start)
         took = self._engine.submit(sending.template, sending.stamps, start, limit, sending)
         if took:
-            self._ages.used = trio.current_time()
+            self._begun = True
             if self.proving or (self._probe is None and not self.answered):
                 self._probe = (sending, start)
             sending.took(took)
@@ -132,6 +133,9 @@ class Connection:
         data = self._engine.take()
         if not data:
             return
+        if self._begun:
+            self._begun = False
+            self._ages.used = trio.current_time()
         try:
             self._line.write(data)
         except LineClosed as closed:
@@ -141,11 +145,12 @@ class Connection:
         if self._line.backlog:
             self._writer.ring()  # what may pile up now is bounded by the engine's Limits
 
-    def cancel(self, sending: Sending, reason: str) -> None:
-        """Reset the requests of `sending` that are open here."""
-        if self._engine.cancel(sending, reason):
-            self.flush()
-            self._end_if_drained()
+    def cancel(self, sendings: Iterable[Sending], reason: str) -> None:
+        """Reset the requests of these that are open here, in one write."""
+        for sending in sendings:
+            self._engine.cancel(sending, reason)
+        self.flush()
+        self._end_if_drained()
 
     def retire(self) -> None:
         """Take nothing more; end when what is open has ended."""
@@ -194,7 +199,7 @@ class Connection:
             if not self.settled and engine.settled:
                 self.settled = True
                 self._scope.deadline = float("inf")
-                owner.ready(self)
+                owner.usable(self)
             owner.settle(finished)
             owner.refill(self)
             self.flush()

@@ -49,13 +49,14 @@ class Deadlines:
         if waiting is not None:
             waiting.discard(sending)
 
-    async def run(self, expire: Callable[[Sending], None]) -> None:
-        """Call `expire` with each whose time has come, until cancelled."""
+    async def run(self, expire: Callable[[set[Sending]], None]) -> None:
+        """Call `expire` with those whose time has come, until cancelled."""
         while True:
             due = self._order[0] / FINENESS if self._order else float("inf")
             with trio.CancelScope(deadline=due):
                 await self._bell.wait()
             now = trio.current_time()
             while self._order and self._order[0] / FINENESS <= now:
-                for sending in self._slots.pop(heappop(self._order)):
-                    expire(sending)
+                late = self._slots.pop(heappop(self._order))
+                if late:
+                    expire(late)

@@ -26,7 +26,8 @@ class Far(Protocol):
 
 
 class MemoryLine:
-    """A `transport.line.Line` whose other end is an object. `jam` makes writes pile up."""
+    """A `transport.line.Line` whose other end is an object. `jam` makes writes pile up,
+    `broken` makes them fail while what was said can still be read."""
 
     def __init__(self, far: Far, nursery: trio.Nursery, delay: float) -> None:
         self._far = far
@@ -37,6 +38,7 @@ class MemoryLine:
         self._ended: str | None = None
         self._waiting = b""
         self.jam = False
+        self.broken = False
         self.closed = False
         self._there, there = trio.open_memory_channel[tuple[float, bytes]](100_000)
         self._back, back = trio.open_memory_channel[tuple[float, bytes | None]](100_000)
@@ -65,6 +67,8 @@ class MemoryLine:
     def write(self, data: bytes) -> None:
         if self._ended is not None or self.closed:
             raise LineClosed(self._ended or "closed here")
+        if self.broken:
+            raise LineClosed("broken pipe")
         if self.jam:
             self._waiting += data
         else:
@@ -78,6 +82,8 @@ class MemoryLine:
 
     async def writable(self) -> None:
         await self._drained.wait()
+        if self.broken:
+            raise LineClosed("broken pipe")
 
     def close(self) -> None:
         self.closed = True
@@ -96,10 +102,11 @@ class MemoryLine:
         self._back.send_nowait((trio.current_time() + self._delay, None))
 
     def unjam(self) -> None:
-        """The system takes everything again."""
-        self.jam = False
-        waiting, self._waiting = self._waiting, b""
-        self.write(waiting)
+        """The system takes everything again, or nothing ever."""
+        if not self.broken:
+            self.jam = False
+            waiting, self._waiting = self._waiting, b""
+            self.write(waiting)
         self._drained.set()
 
     # -- the way between

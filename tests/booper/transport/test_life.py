@@ -235,3 +235,16 @@ async def test_bodies_wait_for_the_peers_windows(field: Field, autojump_clock: o
     big = [(f"{i}".encode(), (), bytes(200_000)) for i in range(5)]
     answers = await pool.send(TEMPLATE, big, timeout=60)
     assert [a.body for a in answers if isinstance(a, Reply)] == [b"/0", b"/1", b"/2", b"/3", b"/4"]
+
+
+async def test_a_window_that_never_opens_ends_at_the_deadline(
+    field: Field, autojump_clock: object
+) -> None:
+    field.make = lambda: Peer(streams=10, window=0)
+    pool = field.pool(max_connections=1)
+    for _ in range(3):
+        answers = await pool.send(TEMPLATE, stamps(20), timeout=5)
+        assert answers == [Lost(False, "deadline")] * 20
+        assert pool.statistics().in_flight == pool.statistics().queued == 0
+    assert field.net.dialled == 1
+    assert field.peers[0].requests == []

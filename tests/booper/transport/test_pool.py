@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import trio
 
-from booper.wire import Lost, Reply, Template
-from tests.booper.transport.conftest import TEMPLATE, Field, stamps
+from booper.transport.pool import Pool
+from booper.wire import Endpoint, Lost, Reply, Template
+from tests.booper.transport.conftest import TEMPLATE, EvenDice, Field, stamps
 from tests.booper.transport.peers import Peer, echo, silence
 
 
@@ -170,6 +171,31 @@ async def test_warm_connects_ahead_or_says_why_not(field: Field, autojump_clock:
     assert pool.statistics().connections == 1
     assert await pool.warm(timeout=10) is None
     assert field.net.dialled == 3
+
+
+async def test_warming_has_a_deadline_and_an_end(field: Field, autojump_clock: object) -> None:
+    field.net.slow = 5
+    pool = field.pool()
+    late = Lost(False, "connect_failed", "no connection within 1 s")
+    assert await pool.warm(timeout=1) == late
+    assert await pool.warm(timeout=10) is None
+    await pool.aclose()
+    assert await pool.warm(timeout=1) == Lost(False, "closed", "the pool is closed")
+
+
+async def test_a_pool_that_never_ran_can_be_closed(field: Field, autojump_clock: object) -> None:
+    pool = Pool(Endpoint("a"), dial=field.net.dial, dice=EvenDice())
+    async with trio.open_nursery() as callers:
+
+        async def caller() -> None:
+            (answer,) = await pool.send(TEMPLATE, stamps(1), timeout=5)
+            assert answer == Lost(False, "closed", "the pool is closed")
+
+        callers.start_soon(caller)
+        await trio.testing.wait_all_tasks_blocked()
+        await pool.aclose()
+    await pool.run()
+    assert field.net.dialled == 0
 
 
 async def test_who_waits_is_told_at_once_when_connecting_fails(

@@ -18,6 +18,7 @@ from tests.booper.transport.peers import Peer, echo
 from tests.booper.transport.real import HttpProxy, TlsServer, free_port
 
 if TYPE_CHECKING:
+    from booper.ports import Transport
     from tests.booper.transport.certificates import Authority
 
 pytestmark = pytest.mark.real
@@ -30,7 +31,9 @@ async def serve(nursery: trio.Nursery, authority: Authority, **kind: Any) -> Tls
 
 
 def pool(nursery: trio.Nursery, port: int, ca_file: str | None, **habits: Any) -> Pool:
-    made = Http2Transport(Random(1)).pool(Endpoint("localhost", port, ca_file, **habits))
+    transport: Transport = Http2Transport(Random(1))
+    made = transport.pool(Endpoint("localhost", port, ca_file, **habits))
+    assert isinstance(made, Pool)
     nursery.start_soon(made.run)
     return made
 
@@ -105,8 +108,14 @@ async def test_a_server_that_says_nothing_costs_the_connect_timeout(
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
         mute.listen()
+        mute.settimeout(10)
         sender = pool(nursery, mute.getsockname()[1], authority.file, connect_timeout=0.2)
         (answer,) = await sender.send(TEMPLATE, stamps(1), timeout=30)
+        left, _ = mute.accept()
+        with left:
+            left.settimeout(30)
+            while left.recv(65536):  # what was opened is closed again
+                pass
     assert answer == Lost(False, "connect_failed", "no connection within 0.2 s")
 
 
@@ -170,7 +179,7 @@ async def test_a_server_that_does_not_read_holds_up_and_loses_nothing(
 
     async with trio.open_nursery() as callers:
         callers.start_soon(caller)
-        while not sender._connections[0]._line.backlog:
+        while not sender._fleet.connections[0]._line.backlog:
             await trio.sleep(0.01)
         assert sender.statistics().queued > 0
         server.pause.set()

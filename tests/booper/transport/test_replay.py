@@ -169,3 +169,45 @@ async def test_nothing_goes_again_after_the_deadline(field: Field, autojump_cloc
     await trio.sleep(1)
     assert field.net.dialled == 1
     assert pool.statistics().queued == 0
+
+
+@pytest.mark.parametrize("jam", [False, True])
+async def test_last_words_are_heard_when_the_line_takes_no_more(
+    field: Field, nursery: trio.Nursery, autojump_clock: object, jam: bool
+) -> None:
+    field.net.delay = 0.1
+    field.make = lambda: Peer(echo if field.peers else silence, streams=20)
+    pool = field.pool(max_connections=1)
+    got: list[object] = []
+    async with trio.open_nursery() as callers:
+
+        async def caller(name: str) -> None:
+            got.extend(await pool.send(TEMPLATE, stamps(10, name), timeout=60))
+
+        callers.start_soon(caller, "first")
+        await trio.sleep(5)
+        line = field.net.lines[0]
+        line.jam = jam
+        line.broken = not jam
+        field.peers[0].go_away(9)  # arrives in a moment; what is written meanwhile fails
+        field.net.lines[0].hang_up()
+        callers.start_soon(caller, "second")
+        await trio.sleep(0.05)
+        line.broken = True
+        line.unjam()
+    unknown = [a for a in got if isinstance(a, Lost)]
+    assert [a.sent for a in unknown] == [True] * 5
+    assert sum(isinstance(a, Reply) for a in got) == 15
+    assert len(field.peers[1].answered) == 15
+
+
+async def test_a_line_that_breaks_without_a_word_is_given_up(
+    field: Field, autojump_clock: object
+) -> None:
+    pool = field.pool(max_connections=1)
+    await pool.warm(timeout=5)
+    field.net.lines[0].broken = True
+    answers = await pool.send(TEMPLATE, stamps(3), timeout=60)
+    assert answers == [Lost(True, "closed", "broken pipe")] * 3
+    assert field.net.lines[0].closed
+    assert pool.statistics().connections == 0
