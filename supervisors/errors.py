@@ -34,6 +34,10 @@ class StartFailed(SupervisorError):
         self.why = why
 
 
+class StartCancelled(StartFailed):
+    """An order ended the start before it was done."""
+
+
 class StartTimeout(SupervisorError):
     """A child was not ready within its `start_timeout`."""
 

@@ -13,7 +13,7 @@ import trio
 
 from supervisors.child import Child, Lane
 from supervisors.child_spec import ChildSpec, Shutdown
-from supervisors.errors import Leaked, ShuttingDown, StartFailed, StartTimeout
+from supervisors.errors import Leaked, ShuttingDown, StartCancelled, StartFailed, StartTimeout
 from supervisors.life import Life
 from supervisors.report import Report, ReportKind, describe, send
 from supervisors.restart import How, Restart, Strategy
@@ -68,7 +68,10 @@ class Family:
             del self.children[child.id]
 
     def spawn(self, work: Callable[..., Awaitable[Any]], *args: object) -> None:
-        """Run a task of the supervisor; it is cancelled when the supervisor begins to stop."""
+        """Run a task of the supervisor; it is cancelled when the supervisor begins to stop.
+
+        May be called by anybody: in a child's last moments, and for whoever gives an order.
+        """
         self._context.run(self.tasks.start_soon, _protected, work, *args)
 
     def give_life(
@@ -78,9 +81,9 @@ class Family:
         on_ready: Callable[[Life], None],
         on_end: Callable[[Life], None],
     ) -> Life:
-        """A new life on the ground of the tree."""
+        """A new life on the ground of the tree. To be called in the supervisor's own tasks only."""
         life = Life(self.tree, f"{self.path}/{name}", worker, on_ready, on_end)
-        self._context.run(partial(self.tree.ground.start_soon, life.run, name=life.path))
+        self.tree.ground.start_soon(life.run, name=life.path)
         return life
 
     def end(self, reason: BaseException | None = None) -> None:
@@ -120,7 +123,7 @@ class Family:
             if too_slow:
                 raise self._start_failed(child, StartTimeout(f"not ready within {limit} s"))
             child.state = State.TERMINATED if over else State.LEAKED
-            raise StartFailed(self.path, child.id, "terminated while it was starting")
+            raise StartCancelled(self.path, child.id, "terminated while it was starting")
         if life.born is None:
             self._settle_start(child, life)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from supervisors.errors import Escalated, StartFailed
+from supervisors.errors import Escalated, StartCancelled, StartFailed
 from supervisors.report import ReportKind
 from supervisors.restart import ABNORMAL, Restart, Window, affected, wants_restart
 from supervisors.snapshot import State
@@ -117,9 +117,9 @@ class Mender:
         family = self.family
         try:
             await family.start(child)
+        except StartCancelled:
+            return True
         except StartFailed:
-            if child.state is State.TERMINATED:
-                return True
             if not family.stopping:
                 self._again(child)
             return False

@@ -14,6 +14,7 @@ from supervisors.errors import (
     NotFound,
     Restarting,
     Running,
+    StartCancelled,
     StartFailed,
 )
 from supervisors.restart import Restart
@@ -145,7 +146,7 @@ class Orders:
     async def _start(self, child: Child) -> None:
         async with child.lane.lock:
             if child.state is not State.STARTING:
-                raise StartFailed(self.family.path, child.id, "terminated before its turn")
+                raise StartCancelled(self.family.path, child.id, "terminated before its turn")
             await self.family.start(child)
 
     def _find(self, name: str) -> Child:

@@ -82,6 +82,24 @@ async def test_t04_restarts_by_order_carry_nothing_either(
     assert seen == ["nobody", "nobody"]
 
 
+async def test_t04_a_restarted_child_carries_nothing_of_its_former_self(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    seen: list[str] = []
+
+    async def careless(*, task_status: StartedCallback) -> None:
+        seen.append(TENANT.get())
+        TENANT.set("acme")
+        task_status.started(None)
+        if len(seen) < 3:
+            raise ValueError
+        await trio.sleep_forever()
+
+    await stage.run(ChildSpec("one", careless))
+    await trio.testing.wait_all_tasks_blocked()
+    assert seen == ["nobody"] * 3
+
+
 async def test_t05_the_time_limit_of_a_start_reaches_the_child(
     stage: Stage, autojump_clock: MockClock
 ) -> None:

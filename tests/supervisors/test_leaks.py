@@ -151,3 +151,24 @@ async def test_t11_a_thread_that_ignores_cancellation_is_reported_as_leaked(stag
     release.set()
     await stage.stop()
     assert [report.kind for report in stage.reports] == [ReportKind.LEAKED]
+
+
+async def test_b25_a_stubborn_start_that_is_terminated_leaks_and_the_others_go_on(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    release = trio.Event()
+    top = await stage.run(
+        stage.child("a"), stage.child("bad"), stage.child("c"), strategy=ONE_FOR_ALL
+    )
+    stage.scripts["bad"] = Script(start_takes=FOREVER, stubborn=release)
+    stage.players["a"].crash(ValueError())
+    await trio.sleep(1)
+    began = trio.current_time()
+    assert (await top.terminate_child("bad")).state is State.LEAKED
+    assert trio.current_time() - began == 5 + 1  # its shutdown and the grace
+    await trio.testing.wait_all_tasks_blocked()
+    assert stage.ids(await top.which_children()) == [
+        ("a", State.RUNNING), ("bad", State.LEAKED), ("c", State.RUNNING),
+    ]  # fmt: skip
+    assert len(stage.told(ReportKind.RESTART)) == 1
+    release.set()

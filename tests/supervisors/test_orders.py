@@ -212,3 +212,18 @@ async def test_an_actor_may_start_children_of_its_own_supervisor(
     Ref(stage.registry, "parent").cast(Stray())
     await trio.testing.wait_all_tasks_blocked()
     assert stage.did() == ["start new", "ready new"]
+
+
+async def test_a_front_that_crashes_takes_its_supervisor_with_it(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    async def bug() -> None:
+        raise LookupError("a bug of ours")
+
+    await stage.run(stage.child("one"))
+    nursery = stage.registry.mailboxes["top"].nursery
+    assert nursery is not None
+    nursery.start_soon(bug)
+    await stage.ended.wait()
+    assert isinstance(stage.error, LookupError)
+    assert stage.did("asked", "end") == ["asked one", "end one"]

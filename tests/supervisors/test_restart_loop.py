@@ -245,14 +245,17 @@ async def test_b19_terminating_in_a_back_off_leaves_no_timer(
     before = trio.lowlevel.current_statistics().tasks_living
     top = await stage.run(backoff=Backoff(first=1000))
     settled = trio.lowlevel.current_statistics().tasks_living
-    for restart in (PERMANENT, PERMANENT):
-        await top.start_child(stage.child("a", restart=restart))
+    for restart in (PERMANENT, TEMPORARY):
+        await top.start_child(stage.child("a"))
         stage.players["a"].crash(ValueError())
         await trio.sleep(1)
-        await top.replace_spec(stage.child("a", restart=TEMPORARY))
+        assert trio.lowlevel.current_statistics().tasks_living == settled + 1
+        await top.replace_spec(stage.child("a", restart=restart))
         assert (await top.terminate_child("a")).state is State.TERMINATED
-        assert await top.which_children() == ()
+        assert (await top.which_children() == ()) is (restart is TEMPORARY)
         await trio.testing.wait_all_tasks_blocked()
         assert trio.lowlevel.current_statistics().tasks_living == settled
+        if restart is PERMANENT:
+            await top.delete_child("a")
     await stage.stop()
     assert trio.lowlevel.current_statistics().tasks_living == before

@@ -221,3 +221,42 @@ async def test_b16_an_order_in_the_middle_of_a_round_does_not_strand_the_others(
         ("a", State.RUNNING), ("b", State.TERMINATED), ("c", State.RUNNING),
     ]  # fmt: skip
     assert stage.told(ReportKind.START_FAILED) == []
+
+
+async def test_b16_whoever_waited_for_a_child_goes_on_when_that_one_is_terminated(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    top = await stage.run(
+        *[stage.child(name) for name in "abc"], strategy=ONE_FOR_ALL, intensity=PATIENT
+    )
+    stage.scripts["b"] = Script(start_takes=10, fail_starts=[OSError()])
+    stage.players["a"].crash(ValueError())
+    await trio.sleep(1)
+    stage.nursery.start_soon(top.start_child, stage.child("x", Script(start_takes=20)))
+    await trio.sleep(15)  # b has failed, and its next try waits for the end of the order
+    assert stage.ids(await top.which_children())[1:3] == [
+        ("b", State.RESTARTING), ("c", State.BACKING_OFF),
+    ]  # fmt: skip
+    assert (await top.terminate_child("b")).state is State.TERMINATED
+    await trio.sleep(30)
+    states = [state for _, state in stage.ids(await top.which_children())]
+    assert states == [State.RUNNING, State.TERMINATED, State.RUNNING, State.RUNNING]
+
+
+async def test_b10_a_crash_while_the_group_still_starts_waits_for_its_turn(
+    stage: Stage, autojump_clock: MockClock
+) -> None:
+    async def impatient() -> None:
+        await trio.sleep(1)
+        stage.players["a"].crash(ValueError())
+
+    stage.nursery.start_soon(impatient)
+    await stage.run(
+        stage.child("a"), stage.child("b", Script(start_takes=2)), stage.child("c"),
+        strategy=ONE_FOR_ALL,
+    )  # fmt: skip
+    await trio.sleep(5)
+    assert stage.did("ready", "end") == [
+        "ready a", "end a", "ready b", "ready c",
+        "end c", "end b", "ready a", "ready b", "ready c",
+    ]  # fmt: skip
