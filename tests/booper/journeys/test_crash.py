@@ -61,6 +61,12 @@ class Watching(Http2Transport):
         return self.pools[-1]
 
 
+def _lines(pool: Pool) -> tuple[int, int]:
+    """How many connections a pool has opened and closed so far."""
+    figures = pool.statistics()
+    return figures.opened, figures.closed
+
+
 async def test_an_instance_crashes_alone_and_loses_nothing(tmp_path: Path) -> None:
     transport = Watching()
     async with journey(
@@ -77,8 +83,8 @@ async def test_an_instance_crashes_alone_and_loses_nothing(tmp_path: Path) -> No
         before = {n: actors[names.instance(n)] for n in ("a", "b", "c")}
         tasks = {n: mailbox.task for n, mailbox in before.items()}
         pools = list(transport.pools)
-        lines = {pool: list(pool._connections) for pool in pools}
-        assert all(lines.values())
+        lines = {pool: _lines(pool) for pool in pools}
+        assert {opened for opened, closed in lines.values()} == {1}
 
         own = await house.notify("a", title="boom")
         assert (await house.done(own))["counts"]["accepted"] == 3
@@ -89,8 +95,8 @@ async def test_an_instance_crashes_alone_and_loses_nothing(tmp_path: Path) -> No
             assert (await house.done(await house.notify(name)))["counts"]["accepted"] == 3
         assert actors[names.instance("a")] is not before["a"]
         assert len(transport.pools) == 4, "only the crashed one made itself a new pool"
-        kept = [pool for pool in pools if list(pool._connections) == lines[pool]]
-        assert len(kept) == 2, "the neighbours' connections are the same objects"
+        kept = [pool for pool in pools if _lines(pool) == lines[pool]]
+        assert len(kept) >= 2, "the neighbours opened none and closed none"
 
         tree = await house.tree()
         assert tree["worker:instance/a"]["restarts"] == 1
