@@ -48,7 +48,7 @@ async def idle(*, task_status: StartedCallback) -> None:
     await asked.wait()
 
 
-async def brief(*, task_status: StartedCallback) -> None:
+async def fleeting(*, task_status: StartedCallback) -> None:
     task_status.started(None)
 
 
@@ -91,7 +91,7 @@ async def test_b33_temporary_children_leave_no_memory(
 
     async def cycle(times: int) -> None:
         for number in range(times):
-            await top.start_child(ChildSpec(f"n{number}", brief, restart=TEMPORARY))
+            await top.start_child(ChildSpec(f"n{number}", fleeting, restart=TEMPORARY))
         await trio.testing.wait_all_tasks_blocked()
         gc.collect()
 
@@ -220,7 +220,7 @@ async def test_b50_a_thousand_random_operations_leave_everything_as_it_was(
 async def test_b07_many_transient_children_may_all_leave(
     stage: Stage, autojump_clock: MockClock
 ) -> None:
-    top = await stage.run(*[ChildSpec(f"n{n}", brief, restart=TRANSIENT) for n in range(200)])
+    top = await stage.run(*[ChildSpec(f"n{n}", fleeting, restart=TRANSIENT) for n in range(200)])
     await trio.testing.wait_all_tasks_blocked()
     assert (await top.count_children()).active == 0
     assert stage.reports == []
