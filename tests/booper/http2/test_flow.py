@@ -112,7 +112,7 @@ def test_an_endless_answer_is_cut_off_and_still_counts() -> None:
     assert server.resets == {1: h2.errors.ErrorCodes.CANCEL}
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(0, 40_000), min_size=1, max_size=12),
     st.lists(st.integers(0, 70_000), max_size=6),
