@@ -20,7 +20,7 @@ from booper.domain.errors import Misconfigured
 from booper.domain.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
@@ -61,10 +61,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Without what may be secret."""
         return f"Settings(database={self.database!r}, instances={sorted(self.instances)})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """The same, for rich."""
-        yield "database", self.database
-        yield "instances", sorted(self.instances)
+        return [("database", self.database), ("instances", sorted(self.instances))]
 
     @property
     def sqlite_path(self) -> Path:

@@ -6,6 +6,7 @@ import hmac
 import ipaddress
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from quart import Blueprint, Response, request
 
@@ -31,11 +32,13 @@ def routes(house: House) -> Blueprint:
         """With an admin_key, whoever presents it; without one, only this machine, and directly."""
         secret = house.settings.admin_secret
         if secret is None:
-            if not _local(request.remote_addr) or any(n in request.headers for n in _FORWARDED):
+            if not _direct():
                 raise Refused("Set admin_key to use this from elsewhere.", code="operators_only")
             return
-        given = request.headers.get("Authorization", "").encode()
-        if not hmac.compare_digest(given, b"Bearer " + secret.reveal().encode()):
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        # Header bytes arrive as latin-1; what they say is compared in constant time.
+        same = hmac.compare_digest(given.encode("latin-1", "replace"), secret.reveal().encode())
+        if not same or scheme.lower() != "bearer":
             raise Refused("Present the admin key as a bearer.", code="operators_only")
 
     @blueprint.get("/api/admin/tree")
@@ -59,7 +62,22 @@ def routes(house: House) -> Blueprint:
     return blueprint
 
 
-def _local(address: str | None) -> bool:
+def _direct() -> bool:
+    """Whether the caller is on this machine, came without a proxy, and meant to come here.
+
+    The last is what Host shows: a web page elsewhere can let its own name point to 127.0.0.1 and
+    have this machine's browser ask for it (DNS rebinding), but the browser then says that name.
+    """
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname
+    except ValueError:
+        return False
+    return _loopback(request.remote_addr) and (host == "localhost" or _loopback(host))
+
+
+def _loopback(address: str | None) -> bool:
     try:
         return ipaddress.ip_address(address or "").is_loopback
     except ValueError:

@@ -19,6 +19,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 def create_app(house: House) -> QuartTrio:
     """The front door of one house; several may stand in one process."""
     app = QuartTrio(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # one spelling per path: no redirect for another
     http = house.settings.http
     app.config["MAX_CONTENT_LENGTH"] = http.max_body
     app.config["BODY_TIMEOUT"] = http.body_timeout

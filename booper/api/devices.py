@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`instance`: the provider instance that sends to it, else its provider's default."""
 
-    provider: str
+    provider: Annotated[str, Meta(max_length=64)]
     device_token: Annotated[str, Meta(max_length=4096)]
     instance: Annotated[str, Meta(max_length=64)] = ""
 

@@ -7,6 +7,7 @@ beyond 64 bits are refused before any route sees them.
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -17,12 +18,15 @@ from werkzeug.exceptions import UnsupportedMediaType
 from booper.domain.errors import Invalid, Malformed, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 T = TypeVar("T")
 DEPTH = 32  # levels of nesting
 KEYS = 1000  # in all objects together
 NUMBER = 32  # characters of one number
+SHOWN = 200  # characters of what is wrong, which may quote the input
+_PLACE = re.compile(r"(.*) - at `\$([\w.\[\]]*)`", re.DOTALL)
+_FIELD = re.compile(r"Object (?:contains unknown|missing required) field `(.*)`", re.DOTALL)
 
 
 async def body(kind: type[T]) -> T:
@@ -43,8 +47,7 @@ def convert(value: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
-        detail, _, path = str(error).partition(" - at `$")
-        raise Invalid(f"{detail}.", pointer=_pointer(path.rstrip("`"))) from None
+        raise _invalid(str(error)) from None
 
 
 def identifier(text: str) -> str:
@@ -107,27 +110,30 @@ def _float(text: str) -> float:
 
 
 def _measure(value: object) -> None:
+    """Refuse more than DEPTH levels, and more than KEYS members of objects in all."""
     keys = 0
-    level: list[object] = [value]
+    level = [value]
     for _ in range(DEPTH + 1):
+        keys += sum(len(item) for item in level if isinstance(item, dict))
+        if keys > KEYS:
+            raise Malformed("The body has too many members.", code="too_many_keys")
         level = [child for item in level for child in _children(item)]
-        keys += len(level)
         if not level:
             return
-        if keys > KEYS * DEPTH:
-            raise Malformed("The body has too many members.", code="too_many_keys")
     raise Malformed("The body is nested too deeply.", code="too_deep")
 
 
-def _children(item: object) -> Iterator[object]:
+def _children(item: object) -> Iterable[object]:
     if isinstance(item, dict):
-        if len(item) > KEYS:
-            raise Malformed("The body has too many members.", code="too_many_keys")
-        yield from item.values()
-    elif isinstance(item, list):
-        yield from item
+        return item.values()
+    return item if isinstance(item, list) else ()
 
 
-def _pointer(path: str) -> str:
-    """msgspec's path (`.data[0].x`) as a JSON pointer (RFC 6901)."""
-    return path.replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
+def _invalid(text: str) -> Invalid:
+    """msgspec's `what - at `$.where`` as a sentence and a JSON pointer (RFC 6901)."""
+    found = _PLACE.fullmatch(text)
+    detail, path = (found[1], found[2]) if found else (text, "")
+    pointer = path.replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
+    if (field := _FIELD.fullmatch(detail)) and len(field[1]) <= SHOWN:
+        pointer += "/" + field[1].replace("~", "~0").replace("/", "~1")
+    return Invalid(f"{detail[:SHOWN]}.", pointer=pointer)

@@ -11,6 +11,7 @@ from booper.api import gate
 from booper.api.render import rendered
 from booper.domain.channel import channel_name
 from booper.domain.errors import Invalid, NotFound
+from booper.providers import spellings
 from booper.store import channels, devices
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def routes(house: House) -> Blueprint:
             if device is None:
                 raise NotFound("There is no such device.", code="unknown_device")
             return device
-        found = await devices.find_by_token(tx, str(wanted.device_token).lower())
+        token = wanted.device_token or ""
+        found = [n for one in spellings(token) for n in await devices.find_by_token(tx, one)]
         if not found:
             raise NotFound("There is no such device.", code="unknown_device")
         if len(found) > 1:

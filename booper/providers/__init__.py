@@ -5,6 +5,7 @@ PROVIDERS is the one list of providers.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from booper.domain.errors import Invalid, Misconfigured
@@ -30,6 +31,15 @@ def provider_named(name: str, pointer: str = "/provider") -> Provider:
             code="unknown_provider",
             pointer=pointer,
         ) from None
+
+
+def spellings(device_token: str) -> set[str]:
+    """The ways in which a device token may be stored: each provider has its own."""
+    found = set()
+    for provider in PROVIDERS.values():
+        with suppress(Invalid):
+            found.add(provider.device_token(device_token))
+    return found
 
 
 def codec(name: str, table: Mapping[str, object]) -> Codec:
