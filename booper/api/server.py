@@ -6,17 +6,22 @@ TLS and HTTP/2 towards clients belong to the proxy in front. Cures, each kept by
 2. quart-trio cancels a request's tasks, hypercorn's recycling of the connection among them, from
    inside the last send: that send is shielded.
 3. A write that meets another one on a connection being closed is an end, not an error.
+4. hypercorn waits for ever, and shielded, for a client that reads nothing: each write is bounded.
+5. hypercorn keeps the place of a client that has left until it would have been idle for too long.
+6. A target that is no URL, or an offer of a WebSocket, is no reason for a 500.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
@@ -62,9 +67,29 @@ class Http1(H11Protocol):
         if event.method == b"PRI":
             raise ConnectionAbortedError("a client that speaks HTTP/2 without asking")
 
+    async def _create_stream(self, request: h11.Request) -> None:
+        """Cure 6; an offer of any other protocol is ignored, as RFC 9110 §7.8 allows."""
+        try:
+            urlsplit(request.target.decode("ascii"))
+        except ValueError:
+            await self._send_error_response(400)
+            await self.send(Closed())
+            return
+        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
+        await super()._create_stream(
+            type(request)(
+                method=request.method,
+                target=request.target,
+                headers=headers,
+                http_version=request.http_version,
+            )
+        )
+
 
 class Connection(TCPServer):
     """One client's connection."""
+
+    _ended = False
 
     @property  # type: ignore[override]
     def protocol(self) -> Http1:
@@ -85,10 +110,29 @@ class Connection(TCPServer):
             wrapper.send,
         )
 
+    async def _read_data(self) -> None:
+        """Cure 5: nothing more comes, so nobody waits for more."""
+        await super()._read_data()
+        self._ended = True
+        await self.idle_task.stop()
+
     async def protocol_send(self, event: Event) -> None:
-        try:
+        if isinstance(event, RawData):
+            await self._send(event.data)
+        elif not (self._ended and isinstance(event, Updated)):
             await super().protocol_send(event)
-        except trio.BusyResourceError:
+
+    async def _send(self, data: bytes) -> None:
+        """Cures 3 and 4: shielded, so that no answer is cut off by our own cancelling, and bounded
+        by the time that a client may be idle."""
+        async with self.send_lock:
+            with trio.move_on_after(self.config.keep_alive_timeout, shield=True) as scope:
+                try:
+                    await self.stream.send_all(data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+                    await self.protocol.handle(Closed())
+        if scope.cancelled_caught:
+            await trio.aclose_forcefully(self.stream)
             await self.protocol.handle(Closed())
 
 
@@ -104,7 +148,7 @@ async def serve(
     app.asgi_http_class = ShieldedConnection
     config = Config()
     config.keep_alive_timeout = settings.idle_timeout
-    config.read_timeout = round(settings.idle_timeout + settings.body_timeout)
+    config.read_timeout = math.ceil(settings.idle_timeout + settings.body_timeout)
     config.keep_alive_max_requests = 1_000_000
     config.h11_max_incomplete_size = 16_384
     config.include_server_header = False

@@ -14,13 +14,15 @@ from booper.clock import SystemClock, SystemDice, UuidIds
 from booper.domain.errors import Unavailable
 from booper.domain.routing import Routes
 from booper.ports import Ports
-from booper.settings import Http, Settings
+from booper.settings import Settings
 from booper.store.sqlite import open_sqlite
 from booper.transport import Http2Transport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
+
+    from quart_trio import QuartTrio
 
     from booper.ports import Database
 
@@ -80,30 +82,31 @@ async def door(
     database: Database | None = None,
     caller: str = "127.0.0.1",
     stopping: bool = False,
-    defaults: dict[str, str] | None = None,
-    registry: Registry | None = None,
-    max_body: int = 65_536,
-    **settings: Any,
+    admin_key: str = "",
 ) -> AsyncIterator[Door]:
-    """The app of a house with the instances `main` and `other`."""
-    made = Settings(http=Http(max_body=max_body), **settings)
-    routes = Routes({"main": "apns", "other": "apns"}, defaults or {"apns": "main"})
+    """The app of a house with the instances `main` and `other`, asked without a socket."""
+    settings = Settings(admin_key=admin_key)
     async with open_sqlite(folder / "b.sqlite3") as real:
-        dice = SystemDice()
         store = database or real
-        ports = Ports(store, Http2Transport(dice), SystemClock(), UuidIds(), dice)
-        house = House(
-            ports,
-            registry or Registry(),
-            made,
-            routes,
-            snapshot=lambda: None,
-            stopping=lambda: stopping,
-        )
-        app = create_app(house)
+        app = app_of(store, settings, stopping=stopping)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=(caller, 4711))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             yield Door(client, store)
+
+
+def app_of(store: Database, settings: Settings, *, stopping: bool = False) -> QuartTrio:
+    """The app on a store, with nobody behind it."""
+    dice = SystemDice()
+    return create_app(
+        House(
+            Ports(store, Http2Transport(dice), SystemClock(), UuidIds(), dice),
+            Registry(),
+            settings,
+            Routes({"main": "apns", "other": "apns"}, {"apns": "main"}),
+            snapshot=lambda: None,
+            stopping=lambda: stopping,
+        )
+    )
 
 
 def problem(answer: httpx.Response, status: int, code: str, pointer: str | None = None) -> None:
