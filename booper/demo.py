@@ -60,10 +60,13 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def simulated_apple(folder: Path) -> AsyncIterator[Apple]:
-    """A simulator in a process of its own, ended with the block (or with this process)."""
-    command = [sys.executable, "-m", "booper", "simulate", "apns", "--fast", "--json"]
-    command += ["--directory", str(folder), "--until-eof"]
+async def simulated_apple(folder: Path, *, fast: bool = True) -> AsyncIterator[Apple]:
+    """A simulator in a process of its own, ended with the block (or with this process).
+
+    `fast` answers as quickly as we can ask; without it the strict one takes its time.
+    """
+    command = [sys.executable, "-m", "booper", "simulate", "apns", "--json"]
+    command += ["--directory", str(folder), "--until-eof", *(["--fast"] if fast else [])]
     run = partial(
         trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, check=False
     )

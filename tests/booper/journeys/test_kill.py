@@ -26,7 +26,7 @@ IN_FLIGHT = 8
 @pytest.mark.parametrize("part", [0.0, 0.2, 0.4, 0.6])
 async def test_kill_9_loses_nothing(tmp_path: Path, part: float) -> None:
     moment = int(DEVICES * (part + random.random() * 0.1))
-    async with simulated_apple(tmp_path) as apple, Observer(apple) as observer:
+    async with simulated_apple(tmp_path, fast=False) as apple, Observer(apple) as observer:
         path = config(tmp_path, apple, batches_in_flight=IN_FLIGHT)
         await prepare(settings.load(path, {}), DEVICES)
         async with served(path) as first:
@@ -46,7 +46,7 @@ async def test_kill_9_loses_nothing(tmp_path: Path, part: float) -> None:
 
 
 async def test_sigterm_finishes_what_is_in_flight_and_doubles_nothing(tmp_path: Path) -> None:
-    async with simulated_apple(tmp_path) as apple, Observer(apple) as observer:
+    async with simulated_apple(tmp_path, fast=False) as apple, Observer(apple) as observer:
         path = config(tmp_path, apple, batches_in_flight=IN_FLIGHT)
         await prepare(settings.load(path, {}), DEVICES)
         async with served(path) as first:
@@ -73,7 +73,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_doubles_nothing(tmp_path: 
 async def test_a_second_signal_ends_it_at_once_and_a_hanging_provider_cannot_hold_it(
     tmp_path: Path,
 ) -> None:
-    async with simulated_apple(tmp_path) as apple, Observer(apple) as observer:
+    async with simulated_apple(tmp_path, fast=False) as apple, Observer(apple) as observer:
         path = config(tmp_path, apple)
         await prepare(settings.load(path, {}), 100)
         await observer.fault(fault={"kind": "dead"})
