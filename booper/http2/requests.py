@@ -106,6 +106,10 @@ class Requests(Connection):
             return head, path, ()
         if len(self._shapes) >= _SHAPES:
             self._shapes.clear()
+        for other in self._shapes.values():
+            if other.head.like(shape.head):  # one object for both: it is checked once
+                shape.head = other.head
+                break
         self._shapes[len(block)] = self._shape = shape
         return shape.match(block) or (head, path, ())
 

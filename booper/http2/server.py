@@ -8,6 +8,7 @@ HEADERS never becomes an object.
 from __future__ import annotations
 
 from collections import deque
+from struct import Struct
 from typing import TYPE_CHECKING
 
 from booper.http2 import frames, settings
@@ -17,7 +18,7 @@ from booper.http2.limits import Limits
 from booper.http2.requests import Request, Requests
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from booper.http2.shapes import Shape
 
@@ -113,6 +114,25 @@ class Server(Requests):
         self._answered += done
         return done + slow
 
+    def respond_alike(self, streams: Sequence[int], lead: bytes, values: Sequence[bytes]) -> int:
+        """`respond` to each of `streams` with the block `lead` + value and no body; how many.
+
+        No stream comes twice. If the values have one length and nothing is unusual it costs
+        0.1 us each, not 0.25.
+        """
+        sizes = {*map(len, values)}
+        size = len(lead) + max(sizes, default=0)
+        usual = len(sizes) == 1 and not self._coming and not self._widened
+        if not usual or size > self.peer.frame_size or not self._open.issuperset(streams):
+            blocks = [lead + value for value in values]
+            return self.respond_many([(s, b, b"") for s, b in zip(streams, blocks, strict=True)])
+        self._open.difference_update(streams)
+        intro = size.to_bytes(3, "big") + b"\x01\x05"
+        write = Struct(f">5sI{len(lead)}s{size - len(lead)}s").pack
+        self._out += [write(intro, s, lead, v) for s, v in zip(streams, values, strict=True)]
+        self._answered += len(streams)
+        return len(streams)
+
     def reset(self, stream: int, code: ErrorCode = ErrorCode.CANCEL) -> None:
         """RST_STREAM for an open stream."""
         if stream in self._open or stream in self._unsent:
@@ -142,7 +162,7 @@ class Server(Requests):
 
         HEADERS of the last seen shape with their only DATA frame right behind them are taken
         here: one `unpack` for both frames' headers and the block, and one comparison
-        (4.1 -> 0.7 us a request against the long way).
+        (4.1 -> 0.7 us a request against the long way), or a whole series at once (0.3 us).
         """
         buf = self._buffer + data if self._buffer else data
         at = 0 if self._greeted else self._greet(buf)
@@ -158,6 +178,16 @@ class Server(Requests):
         newest = self._last
         while at <= last:
             if shape is not None and room > 0 and at + shape.size <= end:
+                series = shape.series
+                if series is not None and (found := series.take(buf, at, room, newest)):
+                    count = len(found)
+                    self._requests += found
+                    self._open.update(range(newest + 2, newest + 2 * count + 1, 2))
+                    newest += 2 * count
+                    room -= count
+                    flow += count * series.body
+                    at += count * series.size
+                    continue
                 pieces = shape.unpack(buf, at)
                 if pieces[shape.constant] == shape.constants:
                     stream = pieces[1]
@@ -179,6 +209,7 @@ class Server(Requests):
                         room -= 1
                         flow += size
                         at = stop
+                        shape.met(size)
                         continue
             high, low, kind, stream = read_header(buf, at)
             begin = at + 9
@@ -196,7 +227,8 @@ class Server(Requests):
     def _expected(self) -> Shape | None:
         """What the next request may look like, if it may be taken without a second look."""
         usual = self.settled and self._open_block is None and self._final == frames.ID_MASK
-        return self._shape if usual else None
+        shape = self._shape
+        return shape if usual and shape is not None and not shape.coded else None
 
     def _on_ack(self) -> None:
         super()._on_ack()

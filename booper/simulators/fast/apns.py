@@ -17,7 +17,7 @@ from booper.simulators.apns import ApnsSimulator, PushRequest, Verdict, judge
 from booper.simulators.apns.account import Registration
 from booper.simulators.apns.rules import PATH, check_payload
 from booper.simulators.fast.columns import equal, hexadecimal, uuids
-from booper.simulators.fast.connection import Answer, converse
+from booper.simulators.fast.connection import Alike, Answers, converse
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 _APNS_ID = b"apns-id"
 _PLAIN = Registration()
 _HEADS = 256
+# Headers that may make a push good or bad; with these fixed, others may vary as they like.
+_JUDGED = frozenset({b"authorization", b"apns-topic", b"apns-push-type", b"apns-priority"})
+_JUDGED |= {b"apns-expiration", b"apns-collapse-id"}
 _stream, _head = itemgetter(0), itemgetter(2)
 
 
@@ -77,7 +80,7 @@ class _Known(NamedTuple):
     standing: Standing
     instance: str
     headers: dict[bytes, bytes]
-    own_ids: bool
+    own_ids: int | None  # where in a request's values its apns-id is
 
 
 class ApnsClerk:
@@ -92,19 +95,19 @@ class ApnsClerk:
         self._decided = 0
         self._accepted = answer_block(200, ((_APNS_ID, bytes(36)),))[:-36]
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> Answers:
         """As `rules.judge` would, one after the other."""
+        answers = Answers([], [])
         if self._desk.faults:
             self.server.goaway(self._decided, 0, '{"reason":"Shutdown"}')
-            return []
+            return answers
         self._decided = max(self._decided, *map(_stream, requests))
-        answers: list[Answer] = []
         now = self._desk.now()
         for head, run in groupby(requests, key=_head):
             self._run(head, list(run), now, answers)
         return answers
 
-    def _run(self, head: Head, run: list[Request], now: float, answers: list[Answer]) -> None:
+    def _run(self, head: Head, run: list[Request], now: float, answers: Answers) -> None:
         """Requests of one head: all at once if all are good, else what is not is sought out."""
         while run:
             known = self._known.get(head)
@@ -117,9 +120,7 @@ class ApnsClerk:
                 self._strictly(head, run[0], now, answers)
             run = run[max(half, 1) :]
 
-    def _plainly(
-        self, known: _Known, run: list[Request], now: float, answers: list[Answer]
-    ) -> bool:
+    def _plainly(self, known: _Known, run: list[Request], now: float, answers: Answers) -> bool:
         """Accept the run if nothing in it can be wrong; else False, and nothing has happened."""
         desk, standing = self._desk, known.standing
         authorization = standing.token.authorization
@@ -133,8 +134,8 @@ class ApnsClerk:
         if devices is None or not _readable(bodies, known.headers) or not self._welcome(devices):
             return False
         count = len(run)
-        if known.own_ids:
-            ids = [value for (value,) in values]
+        if known.own_ids is not None:
+            ids = list(map(itemgetter(known.own_ids), values))
             if not uuids(ids):
                 return False
         elif (fixed := known.headers.get(_APNS_ID)) is not None:
@@ -142,10 +143,7 @@ class ApnsClerk:
         else:
             ids = [desk.mint().encode() for _ in range(count)]
         desk.ledger.accept_many(known.instance, devices, ids, now)
-        accepted = self._accepted
-        answers += [
-            (stream, accepted + push_id, b"") for stream, push_id in zip(streams, ids, strict=True)
-        ]
+        answers.alike.append(Alike(streams, self._accepted, ids))
         return True
 
     def _welcome(self, devices: Sequence[bytes]) -> bool:
@@ -157,7 +155,7 @@ class ApnsClerk:
         strangers = not account.known_devices_only
         return all(one == _PLAIN or (one is None and strangers) for one in found)
 
-    def _strictly(self, head: Head, request: Request, now: float, answers: list[Answer]) -> None:
+    def _strictly(self, head: Head, request: Request, now: float, answers: Answers) -> None:
         """The long way, for one request; a head that comes again is known afterwards."""
         stream, path, _, values, body = request
         desk = self._desk
@@ -174,12 +172,12 @@ class ApnsClerk:
             self._learn(head, judgement.instance)
         else:
             desk.ledger.refuse(verdict.reason)
-        answers.append((stream, _block(verdict, apns_id), verdict.body()))
+        answers.each.append((stream, _block(verdict, apns_id), verdict.body()))
 
     def _learn(self, head: Head, instance: str) -> None:
-        own_ids = head.names == (_APNS_ID,)
-        if self._standing is None or head.path is not None or (head.names and not own_ids):
+        if self._standing is None or head.path is not None or not _JUDGED.isdisjoint(head.names):
             return
+        own_ids = head.names.index(_APNS_ID) if _APNS_ID in head.names else None
         if len(self._known) >= _HEADS:
             self._known.clear()
         self._known[head] = _Known(self._standing, instance, dict(head.fields), own_ids)

@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections import deque
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import trio
 
@@ -22,11 +22,34 @@ if TYPE_CHECKING:
 
     from booper.http2 import Request, Server
 
-Answer = tuple[int, bytes, bytes]  # stream, header block, body
-
 HANDSHAKE = 10.0  # seconds
 IDLE = 3600.0  # seconds without a word, after which a connection is closed
 LINGER = 5.0  # seconds a connection that said GOAWAY and owes nothing waits for the peer to leave
+
+
+Answer = tuple[int, bytes, bytes]  # stream, header block, body
+
+
+class Alike(NamedTuple):
+    """Answers without a body whose blocks are one lead and values of one length."""
+
+    streams: Sequence[int]
+    lead: bytes
+    values: Sequence[bytes]
+
+
+class Answers(NamedTuple):
+    """The answers to one pass' requests, sent in any order."""
+
+    each: list[Answer]
+    alike: list[Alike]
+
+    def send(self, server: Server) -> None:
+        """Queue them all."""
+        for run in self.alike:
+            server.respond_alike(*run)
+        if self.each:
+            server.respond_many(self.each)
 
 
 class Clerk(Protocol):
@@ -34,8 +57,8 @@ class Clerk(Protocol):
 
     server: Server
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers, in any order. What is left out is never answered."""
+    def answer(self, requests: Sequence[Request]) -> Answers:
+        """What is left out is never answered."""
         ...
 
 
@@ -88,7 +111,7 @@ class _Conversation:
         self._line = line
         self._clerk = clerk
         self._delay = delay
-        self._held: deque[tuple[float, list[Answer]]] = deque()
+        self._held: deque[tuple[float, Answers]] = deque()
 
     async def run(self) -> None:
         """Raises LineClosed when the peer has gone."""
@@ -113,11 +136,11 @@ class _Conversation:
         if requests:
             answers = self._clerk.answer(requests)
             if not self._delay:
-                server.respond_many(answers)
-            elif answers:
+                answers.send(server)
+            else:
                 self._held.append((trio.current_time() + self._delay, answers))
         while self._held and self._held[0][0] <= trio.current_time():
-            server.respond_many(self._held.popleft()[1])
+            self._held.popleft()[1].send(server)
 
     @contextmanager
     def _until_due(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ import trio
 
 from booper.http2 import Server, answer_block
 from booper.simulators.certificates import Authority
-from booper.simulators.fast.connection import Answer, converse
+from booper.simulators.fast.connection import Answer, Answers, converse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ class FcmClerk:
         self._name = f"projects/{simulator.project}/messages/".encode()
         self._head: Head | None = None
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
+    def answer(self, requests: Sequence[Request]) -> Answers:
         """In order. A head found good is not looked at again."""
         answers: list[Answer] = []
         name = self._name
@@ -109,7 +109,7 @@ class FcmClerk:
             number += 1
             answers.append((stream, _OK, b'{"name": "%b%d"}' % (name, number)))
         self._simulator.accepted = number
-        return answers
+        return Answers(answers, [])
 
     def _refusal(self, head: Head, path: bytes) -> tuple[bytes, bytes] | None:
         if head is self._head and path == self._path:
