@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,25 @@ def test_pages_go_through_the_ledger_in_order() -> None:
     assert ledger.page(0, 2) == [Entry("a", "d", "0", 0.0), Entry("a", "d", "1", 1.0)]
     assert ledger.page(4, 10) == list(ledger)[4:]
     assert ledger.page(5) == []
+
+
+def test_a_run_is_so_many_entries() -> None:
+    ledger = Ledger()
+    ledger.accept("a", "d0", "n", 1.0)
+    ledger.accept_many("a", [b"d1", b"d2"], [b"n1", b"n2"], 2.0)
+    ledger.accept_many("a", [], [], 2.5)
+    ledger.accept("a", "d3", "n", 3.0)
+    assert len(ledger) == 4
+    assert list(ledger) == [
+        Entry("a", "d0", "n", 1.0),
+        Entry("a", "d1", "n1", 2.0),
+        Entry("a", "d2", "n2", 2.0),
+        Entry("a", "d3", "n", 3.0),
+    ]
+    ledger.accept_many("a", [b"d1"], [b"n1"], 4.0)
+    assert ledger.summary() == Summary(5, 4, 1, 1.0, 4.0, {})
+    with pytest.raises(ValueError, match="2 devices, 1 ids"):
+        ledger.accept_many("a", [b"d1", b"d2"], [b"n1"], 4.0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.booleans())))
