@@ -79,6 +79,11 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
     """What the outcomes of one try mean; `outcomes` are in the order of `batch.targets`."""
     if len(outcomes) != len(batch.targets):
         raise ValueError(f"{len(batch.targets)} devices, {len(outcomes)} outcomes")
+    kinds = [outcome.kind for outcome in outcomes]
+    if kinds.count(Kind.ACCEPTED) == len(kinds):  # nearly always; 0.27 -> 0.1 us a device
+        devices = [target.device for target in batch.targets]
+        accepted = tuple(map(Result, devices, outcomes))
+        return Settlement(batch.number, batch.lease, batch.notification, accepted, (), (), 0)
     final: list[Result] = []
     gone: list[int] = []
     waiting: dict[tuple[float, bool, str], list[tuple[Target, bool]]] = {}

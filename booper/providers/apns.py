@@ -20,7 +20,7 @@ from booper.domain.secret import Secret, hidden
 from booper.providers import apns_answers, jwt
 from booper.providers.endpoint import https_endpoint
 from booper.providers.provider import AccessToken, Occasion
-from booper.wire import Answer, Stamp, Template
+from booper.wire import Stamp, Template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,28 +136,24 @@ class ApnsCodec:
         template = Template(self._authority, b"/3/device/", tuple(headers), stamped=(b"apns-id",))
         return CompiledApns(template, occasion.id, body)
 
-    def read(self, answer: Answer) -> Outcome:
-        return apns_answers.read(answer)
+    read = staticmethod(apns_answers.read)  # called for every push: no frame in between
 
 
 class CompiledApns:
     """One notification for any number of Apple devices."""
 
-    __slots__ = ("_body", "_prefix", "template")
+    __slots__ = ("_body", "_push_id", "template")
 
     def __init__(self, template: Template, notification_id: str, body: bytes) -> None:
         self.template = template
-        self._prefix = notification_id[:24]
+        self._push_id = notification_id[:24].replace("%", "%%").encode() + b"%012x"
         self._body = body
 
     def stamps(self, targets: Sequence[Target]) -> list[Stamp]:
         """The apns-id is the notification's id with the device's number at its end: the same in
         every try, so that a double can be recognised, and readable in a provider's log."""
-        prefix, body = self._prefix, self._body
-        return [
-            (target.token.encode(), (b"%b%012x" % (prefix.encode(), target.device),), body)
-            for target in targets
-        ]
+        push_id, body = self._push_id, self._body
+        return [(target.token.encode(), (push_id % target.device,), body) for target in targets]
 
 
 def payload(content: Content) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from booper.domain.secret import Secret, hidden
 from booper.providers import fcm_answers, jwt
 from booper.providers.endpoint import https_endpoint
 from booper.providers.provider import AccessToken, Occasion
-from booper.wire import Answer, Stamp, Template
+from booper.wire import Stamp, Template
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,8 +136,7 @@ class FcmCodec:
         template = Template(self._authority, self._path, headers)
         return CompiledFcm(template, msgspec.json.encode(rest))
 
-    def read(self, answer: Answer) -> Outcome:
-        return fcm_answers.read(answer)
+    read = staticmethod(fcm_answers.read)  # called for every push: no frame in between
 
 
 class CompiledFcm:

@@ -111,8 +111,9 @@ class Instance(Actor):
             return [Outcome(Kind.EXPIRED, 0, "its time ran out")] * len(batch.targets)
         access = self._fresh_access(now)
         outcomes = await self._send(batch, access)
-        refused = [i for i, outcome in enumerate(outcomes) if outcome.kind is Kind.REFUSED]
-        if refused and self._renew(access, outcomes[refused[0]]):
+        kinds = [outcome.kind for outcome in outcomes]
+        if Kind.REFUSED in kinds and self._renew(access, outcomes[kinds.index(Kind.REFUSED)]):
+            refused = [i for i, kind in enumerate(kinds) if kind is Kind.REFUSED]
             part = msgspec.structs.replace(batch, targets=tuple(batch.targets[i] for i in refused))
             again = await self._send(part, self._fresh_access(self._ports.clock.wall()))
             for i, outcome in zip(refused, again, strict=True):
@@ -164,10 +165,11 @@ class Instance(Actor):
 
     def _note(self, outcomes: Sequence[Outcome]) -> None:
         """Keep the figures and the state that a person sees."""
-        accepted = sum(1 for outcome in outcomes if outcome.kind is Kind.ACCEPTED)
+        accepted = [outcome.kind for outcome in outcomes].count(Kind.ACCEPTED)
+        failed = len(outcomes) - accepted
         self._accepted += accepted
-        self._failed += len(outcomes) - accepted
-        worst = next((o for o in outcomes if o.kind is Kind.REFUSED), None)
+        self._failed += failed
+        worst = next((o for o in outcomes if o.kind is Kind.REFUSED), None) if failed else None
         if worst is not None:
             self._say(Event.REFUSED, worst.reason)
         elif accepted:
