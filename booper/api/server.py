@@ -75,15 +75,14 @@ class Http1(H11Protocol):
             await self._send_error_response(400)
             await self.send(Closed())
             return
-        headers = [(name, value) for name, value in request.headers if name != b"upgrade"]
-        await super()._create_stream(
-            type(request)(
+        if any(name == b"upgrade" for name, _ in request.headers):
+            request = type(request)(
                 method=request.method,
                 target=request.target,
-                headers=headers,
+                headers=[(name, value) for name, value in request.headers if name != b"upgrade"],
                 http_version=request.http_version,
             )
-        )
+        await super()._create_stream(request)
 
 
 class Connection(TCPServer):
