@@ -123,6 +123,7 @@ def figures(results: Mapping[str, Sequence[Result]]) -> dict[str, float]:
 
 
 def _plain(result: Result) -> dict[str, float]:
+    server_cpu = result.server_cpu
     found = {
         "requests": result.requests,
         "ok": result.ok,
@@ -131,7 +132,7 @@ def _plain(result: Result) -> dict[str, float]:
         "p50_ms": result.p50_ms,
         "p99_ms": result.p99_ms,
         "client_busy": result.cpu / result.seconds,
-        "server_busy": result.server_cpu / result.seconds,
+        "server_busy": None if server_cpu is None else server_cpu / result.seconds,
         "growth_mib": result.growth_mib,
     }
     return {key: value for key, value in found.items() if value is not None}

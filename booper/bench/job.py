@@ -55,7 +55,7 @@ class Result(msgspec.Struct, kw_only=True):
     ok: int
     seconds: float
     cpu: float
-    server_cpu: float = 0.0
+    server_cpu: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
     in_flight: int | None = None

@@ -19,16 +19,18 @@ class Meter:
 
     def __init__(self, pid: int = 0) -> None:
         self._pid = pid
-        self.seconds = self.cpu = self.server_cpu = 0.0
+        self.seconds = self.cpu = 0.0
+        self.server_cpu: float | None = None
         self._server = _ticks(pid)
         self._cpu = _own()
         self._begun = perf_counter()
 
     def stop(self) -> None:
-        """Fill in `seconds`, `cpu` and `server_cpu`."""
+        """Fill in `seconds`, `cpu` and, if it is watched, `server_cpu`."""
         self.seconds = perf_counter() - self._begun
         self.cpu = _own() - self._cpu
-        self.server_cpu = _ticks(self._pid) - self._server
+        if self._pid:
+            self.server_cpu = _ticks(self._pid) - self._server
 
 
 def resident() -> float:
