@@ -17,7 +17,7 @@ from booper.simulators.apns import ApnsSimulator, PushRequest, Verdict, judge
 from booper.simulators.apns.account import Registration
 from booper.simulators.apns.rules import PATH, check_payload
 from booper.simulators.fast.columns import equal, hexadecimal, uuids
-from booper.simulators.fast.connection import Alike, Answers, converse
+from booper.simulators.fast.connection import Alike, Answers, Patience, converse
 
 if TYPE_CHECKING:
     import ssl
@@ -61,6 +61,8 @@ class FastApnsSimulator(ApnsSimulator):
             account, faults=faults, ledger=ledger, habits=habits, authority=authority, now=now
         )
         self._delay = delay
+        own = self.habits
+        self._patience = Patience(own.handshake_timeout, own.idle_timeout, own.linger)
 
     async def _converse(self, raw: trio.SocketStream, context: ssl.SSLContext) -> None:
         if self.faults:
@@ -69,7 +71,8 @@ class FastApnsSimulator(ApnsSimulator):
         self.connections += 1
         self.connections_total += 1
         try:
-            await converse(raw, context, ApnsClerk(self._desk), delay=self._delay)
+            clerk = ApnsClerk(self._desk)
+            await converse(raw, context, clerk, delay=self._delay, patience=self._patience)
         finally:
             self.connections -= 1
 
@@ -92,16 +95,19 @@ class ApnsClerk:
         self._desk = desk
         self._standing: Standing | None = None
         self._known: dict[Head, _Known] = {}
-        self._decided = 0
+        self._decided = 0  # the highest stream that was decided
+        self._leaving = False
         self._accepted = answer_block(200, ((_APNS_ID, bytes(36)),))[:-36]
 
     def answer(self, requests: Sequence[Request]) -> Answers:
         """As `rules.judge` would, one after the other."""
         answers = Answers([], [])
-        if self._desk.faults:
+        if self._desk.faults and not self._leaving:
+            self._leaving = True
             self.server.goaway(self._decided, 0, '{"reason":"Shutdown"}')
-            return answers
-        self._decided = max(self._decided, *map(_stream, requests))
+        if self._leaving:
+            requests = [request for request in requests if request[0] <= self._decided]
+        self._decided = max([self._decided, *map(_stream, requests)])
         now = self._desk.now()
         for head, run in groupby(requests, key=_head):
             self._run(head, list(run), now, answers)

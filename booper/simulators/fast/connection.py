@@ -9,23 +9,18 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import deque
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import msgspec
 import trio
 
 from booper.transport.line import LineClosed, TlsLine
 from booper.transport.tls import Tls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from booper.http2 import Request, Server
-
-HANDSHAKE = 10.0  # seconds
-IDLE = 3600.0  # seconds without a word, after which a connection is closed
-LINGER = 5.0  # seconds a connection that said GOAWAY and owes nothing waits for the peer to leave
-
 
 Answer = tuple[int, bytes, bytes]  # stream, header block, body
 
@@ -52,6 +47,15 @@ class Answers(NamedTuple):
             server.respond_many(self.each)
 
 
+class Patience(msgspec.Struct, frozen=True):
+    """Seconds: for a handshake, for a word on an idle connection, for the peer to leave after
+    GOAWAY when it is owed nothing."""
+
+    handshake: float = 10.0
+    idle: float = 3600.0
+    linger: float = 5.0
+
+
 class Clerk(Protocol):
     """Who answers the requests of one connection."""
 
@@ -63,17 +67,24 @@ class Clerk(Protocol):
 
 
 async def converse(
-    stream: trio.SocketStream, context: ssl.SSLContext, clerk: Clerk, *, delay: float = 0.0
+    stream: trio.SocketStream,
+    context: ssl.SSLContext,
+    clerk: Clerk,
+    *,
+    delay: float = 0.0,
+    patience: Patience = Patience(),  # noqa: B008  (frozen)
 ) -> None:
     """Serve one connection until either side ends it; never raises for what a peer does.
 
     Takes the stream over and closes it. Each answer leaves `delay` seconds after its request came.
     """
-    line = await _handshake(stream, context)
+    line = None
+    with trio.move_on_after(patience.handshake):
+        line = await _handshake(stream, context)
     if line is None:
         return
     try:
-        await _Conversation(line, clerk, delay).run()
+        await _Conversation(line, clerk, delay, patience).run()
     except LineClosed:
         pass
     finally:
@@ -84,52 +95,59 @@ async def _handshake(stream: trio.SocketStream, context: ssl.SSLContext) -> TlsL
     """A line over the stream's own socket, or None if no TLS session came about."""
     session = Tls(context, None)
     try:
-        with trio.fail_after(HANDSHAKE):
-            done = False
-            while not done:
-                heard = bytes(await stream.receive_some(65536))
-                if not heard:
-                    return None
-                try:
-                    done = session.handshake(heard)
-                finally:
-                    if say := session.outgoing():
-                        await stream.send_all(say)
+        done = False
+        while not done:
+            heard = bytes(await stream.receive_some(65536))
+            if not heard:
+                return None
+            try:
+                done = session.handshake(heard)
+            finally:
+                if say := session.outgoing():
+                    await stream.send_all(say)
         stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return TlsLine(socket.socket(fileno=stream.socket.detach()), session)
-    except (ssl.SSLError, trio.BrokenResourceError, trio.TooSlowError, OSError):
+    except (ssl.SSLError, trio.BrokenResourceError, OSError):
         return None
     finally:
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(stream)  # a detached socket is not harmed by it
+        await trio.aclose_forcefully(stream)  # a detached socket is not harmed by it
 
 
 class _Conversation:
     """The life of a connection after its handshake."""
 
-    def __init__(self, line: TlsLine, clerk: Clerk, delay: float) -> None:
+    def __init__(self, line: TlsLine, clerk: Clerk, delay: float, patience: Patience) -> None:
         self._line = line
         self._clerk = clerk
         self._delay = delay
+        self._patience = patience
         self._held: deque[tuple[float, Answers]] = deque()
 
     async def run(self) -> None:
         """Raises LineClosed when the peer has gone."""
-        line, server = self._line, self._clerk.server
-        with trio.CancelScope() as scope:
-            while server.failure is None:
-                line.write(server.take())
-                while line.backlog:
-                    await line.writable()
-                now = trio.current_time()
-                owes = self._held or server.open_streams
-                scope.deadline = now + (LINGER if server.draining and not owes else IDLE)
-                with self._until_due():
-                    await line.readable()
-                self._hear(line.read())
+        line, server, patience = self._line, self._clerk.server, self._patience
+        heard = trio.current_time()
+        while server.failure is None:
+            line.write(server.take())
+            while line.backlog:
+                await line.writable()
+            leaving = server.draining and not self._held and not server.open_streams
+            until = heard + (patience.linger if leaving else patience.idle)
+            with trio.move_on_at(min(until, self._held[0][0]) if self._held else until):
+                await line.readable()
+            now = trio.current_time()
+            data = line.read()
+            if data:
+                heard = now
+            elif now >= until:
+                if server.draining:
+                    return
+                server.goaway(detail='{"reason":"IdleTimeout"}')
+                heard = now
+            self._hear(data, now)
         line.write(server.take())
 
-    def _hear(self, data: bytes) -> None:
+    def _hear(self, data: bytes, now: float) -> None:
         """Answer what has come, and what is due."""
         server = self._clerk.server
         requests = server.receive(data) if data else []
@@ -138,15 +156,6 @@ class _Conversation:
             if not self._delay:
                 answers.send(server)
             else:
-                self._held.append((trio.current_time() + self._delay, answers))
-        while self._held and self._held[0][0] <= trio.current_time():
+                self._held.append((now + self._delay, answers))
+        while self._held and self._held[0][0] <= now:
             self._held.popleft()[1].send(server)
-
-    @contextmanager
-    def _until_due(self) -> Iterator[None]:
-        """Wait no longer than until the next answers may leave."""
-        if not self._held:
-            yield
-            return
-        with trio.move_on_at(self._held[0][0]):
-            yield

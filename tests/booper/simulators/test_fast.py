@@ -197,6 +197,26 @@ async def test_who_speaks_no_tls_is_shown_out(fast: FastApnsSimulator, noise: by
             await trio.lowlevel.checkpoint()
 
 
+@pytest.mark.parametrize("fast", [{"habits": Habits(idle_timeout=0.2, linger=0.1)}], indirect=True)
+async def test_an_idle_connection_is_shown_out_and_another_opened(
+    fast: FastApnsSimulator, sender: Sender
+) -> None:
+    assert {a.status for a in await sender.send([stamp(1)])} == {200}
+    with trio.fail_after(20):
+        while fast.connections:
+            await trio.sleep(0.01)
+    assert {a.status for a in await sender.send([stamp(2)])} == {200}
+    assert fast.connections_total == 2
+
+
+@pytest.mark.parametrize("fast", [{"habits": Habits(handshake_timeout=0.1)}], indirect=True)
+async def test_who_says_nothing_at_all_is_shown_out(fast: FastApnsSimulator) -> None:
+    stream = await trio.open_tcp_stream("127.0.0.1", fast.port)
+    with trio.fail_after(20):
+        assert not await stream.receive_some()
+    await stream.aclose()
+
+
 @pytest.mark.parametrize("fast", [{"delay": 0.2, "habits": Habits(streams=40)}], indirect=True)
 async def test_answers_take_their_time_and_streams_their_limit(
     fast: FastApnsSimulator, sender: Sender

@@ -6,11 +6,11 @@ import json
 from itertools import chain
 from typing import Any
 
-import pytest
+import h2.connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booper.http2 import Batch, Client
+from booper.http2 import Batch, Client, frames
 from booper.simulators.apns import (
     Account,
     Desk,
@@ -23,7 +23,7 @@ from booper.simulators.apns import (
     judge,
 )
 from booper.simulators.fast.apns import ApnsClerk
-from booper.simulators.fast.columns import hexadecimal, uuids
+from booper.simulators.faults import Answer as ScriptedAnswer
 from booper.simulators.faults import Faults
 from booper.simulators.ledger import Ledger
 from booper.wire import Header, Reply, Stamp, Template
@@ -197,46 +197,6 @@ def test_the_common_run_is_really_taken_at_once() -> None:
     assert not answers.each
 
 
-hexadecimals = st.text("0123456789abcdefABCDEF", max_size=202).map(str.encode)
-
-
-@given(st.lists(st.one_of(st.sampled_from(PATHS), hexadecimals), min_size=1, max_size=6))
-def test_a_column_of_paths_is_good_if_each_is(devices: list[bytes]) -> None:
-    found = hexadecimal([b"/3/device/" + device for device in devices], b"/3/device/")
-    each = all(
-        device
-        and not device.translate(None, b"0123456789abcdefABCDEF")
-        and 64 <= len(device) <= 200
-        and len(device) % 2 == 0
-        for device in devices
-    )
-    alike = len({len(device) for device in devices}) == 1
-    assert found == (devices if each and alike else None)
-
-
-def test_a_path_that_only_adds_up_is_seen() -> None:
-    whole = b"/3/device/" + b"a" * 64
-    shifted = [whole + b"/", whole[1:]]
-    assert hexadecimal(shifted, b"/3/device/") is None
-    assert hexadecimal([b"/3/other!/" + b"a" * 64], b"/3/device/") is None
-    assert hexadecimal([b"/3/device/" * 2 + b"a" * 54], b"/3/device/") is None
-
-
-@pytest.mark.parametrize(
-    ("ids", "good"),
-    [
-        ([GOOD_ID, GOOD_ID.lower()], True),
-        ([GOOD_ID + b"0", GOOD_ID[1:]], False),
-        ([GOOD_ID.replace(b"-", b"0")], False),
-        ([GOOD_ID[:8] + b"0-" + GOOD_ID[10:]], False),
-        ([GOOD_ID, b"-" * 36], False),
-        ([b"g" + GOOD_ID[1:]], False),
-    ],
-)
-def test_a_column_of_ids(ids: list[bytes], good: bool) -> None:
-    assert uuids(ids) is good
-
-
 def test_a_token_that_grows_old_on_its_connection_is_refused(key: SigningKey) -> None:
     times = [NOW]
     habits = Habits(faithful_streams=False)
@@ -259,3 +219,44 @@ def test_a_token_that_grows_old_on_its_connection_is_refused(key: SigningKey) ->
                 client.submit(template, stamps, 0, 4, batch)
         statuses.append({answer.status for answer in batch.answers if isinstance(answer, Reply)})
     assert statuses == [{200}, {200}, {403}]
+
+
+def test_a_fault_leaves_nobody_waiting_who_was_promised_an_answer() -> None:
+    desk = Desk(Account([KEY.team_key]), Faults(), Ledger(), Habits(), lambda: NOW)
+    clerk = ApnsClerk(desk)
+    peer = h2.connection.H2Connection()
+    peer.initiate_connection()
+    fields = [
+        (":method", "POST"),
+        (":scheme", "https"),
+        (":authority", "host"),
+        (":path", "/3/device/" + "ab" * 32),
+        ("authorization", f"bearer {TOKENS[0]}"),
+        ("apns-topic", "org.example.app"),
+    ]
+
+    def said() -> list[tuple[int, int]]:
+        """Type and stream of what the server says; a GOAWAY's last stream. (h2 would hang up.)"""
+        requests = clerk.server.receive(peer.data_to_send())
+        if requests:
+            clerk.answer(requests).send(clerk.server)
+        data, found = clerk.server.take(), []
+        while data:
+            size, kind = int.from_bytes(data[:3], "big"), data[3]
+            at = 9 if kind == frames.GOAWAY else 5
+            found.append((kind, int.from_bytes(data[at : at + 4], "big")))
+            data = data[9 + size :]
+        return found
+
+    peer.send_headers(1, fields)
+    peer.send_headers(3, fields)
+    peer.send_data(3, b"{}", end_stream=True)
+    assert (frames.HEADERS, 3) in said()
+    desk.faults.script(ScriptedAnswer(503, "ServiceUnavailable"))
+    peer.send_headers(5, fields)
+    peer.send_data(5, b"{}", end_stream=True)
+    peer.send_data(1, b"{}", end_stream=True)
+    found = said()
+    assert (frames.GOAWAY, 3) in found
+    assert [stream for kind, stream in found if kind == frames.HEADERS] == [1]
+    assert len(desk.ledger) == 2
