@@ -1,11 +1,16 @@
-"""Time, identifiers and dice as they really are; the only place that asks the machine for them."""
+"""Time, identifiers, dice and entropy as they really are; the only place that asks for them."""
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
+import struct
 import time
-import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from booper.ports import Clock
 
 
 class SystemClock:
@@ -18,18 +23,48 @@ class SystemClock:
         return time.monotonic()
 
 
+class SharedClock:
+    """The wall's time as the database of all nodes has it, told at each sign of life.
+
+    In between it goes on with the machine's monotonic clock, so that neither a wrong wall clock
+    here nor one that is set makes this node judge leases otherwise than the others do.
+    """
+
+    def __init__(self, own: Clock, wall: float) -> None:
+        """`wall`: the database's time now."""
+        self._own = own
+        self.set(wall)
+
+    def set(self, wall: float) -> None:
+        """It is so late now."""
+        self._ahead = wall - self._own.monotonic()
+
+    def wall(self) -> float:
+        return self._own.monotonic() + self._ahead
+
+    def monotonic(self) -> float:
+        return self._own.monotonic()
+
+
 class UuidIds:
     """UUIDv7 (RFC 9562 §5.7): milliseconds first, so that ids sort by age; the rest is random."""
 
     def __init__(self) -> None:
         self._last = 0
+        self._entropy: list[int] = []  # asked for in lots: a call of the kernel costs more than all
 
     def mint(self) -> str:
         stamp = time.time_ns() * 4096 // 1_000_000  # milliseconds and a 12-bit fraction of one
         self._last = stamp = max(stamp, self._last + 1)  # strictly rising within this process
         value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64
-        value |= 0b10 << 62 | secrets.randbits(62)
-        return str(uuid.UUID(int=value))
+        if not self._entropy:
+            self._entropy = list(struct.unpack("=128Q", os.urandom(8 * 128)))
+        value |= 0b10 << 62 | self._entropy.pop() >> 2
+        text = f"{value:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+    def secret(self, size: int) -> bytes:
+        return secrets.token_bytes(size)
 
 
 class SystemDice:
@@ -37,3 +72,8 @@ class SystemDice:
 
     def random(self) -> float:
         return random.random()  # noqa: S311 - jitter
+
+
+def entropy(size: int) -> bytes:
+    """Unpredictable bytes, for keys and nonces."""
+    return secrets.token_bytes(size)

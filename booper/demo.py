@@ -6,10 +6,6 @@ The figures come from the simulator's ledger: what arrived, not what we believe 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,31 +14,20 @@ import msgspec
 import trio
 
 from booper.clock import SystemClock, UuidIds
-from booper.settings import Delivery, Http, Settings
+from booper.settings import Delivery, Http, Public, Settings
 from booper.store import channels, devices
 from booper.store.devices import Registration
 from booper.store.sqlite import open_sqlite
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from booper.ports import Database, Tx
+    from booper.simulators.apart import Apple
 
 CHANNEL = "demo"
 PAGE = 1000
 PATIENCE = 30.0  # seconds without anything new at the simulator before the rest counts as lost
-
-
-class Apple(msgspec.Struct, frozen=True):
-    """How to point an instance at the simulator; the keys of its `--json` line."""
-
-    url: str
-    control_url: str
-    ca_file: str
-    key_file: str
-    key_id: str
-    team_id: str
-    topic: str
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -59,39 +44,13 @@ class Summary(msgspec.Struct, frozen=True):
     database: str
 
 
-@asynccontextmanager
-async def simulated_apple(folder: Path, *, fast: bool = True) -> AsyncIterator[Apple]:
-    """A simulator in a process of its own, ended with the block (or with this process).
-
-    `fast` answers as quickly as we can ask; without it the strict one takes its time.
-    """
-    command = [sys.executable, "-m", "booper", "simulate", "apns", "--json"]
-    command += ["--directory", str(folder), "--until-eof", *(["--fast"] if fast else [])]
-    run = partial(
-        trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, check=False
-    )
-    async with trio.open_nursery() as nursery:
-        process: trio.Process = await nursery.start(run)
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        line = b""
-        with trio.fail_after(PATIENCE):
-            while not line.endswith(b"\n"):
-                part = await process.stdout.receive_some()
-                if not part:
-                    raise RuntimeError("the simulator ended before it was ready")
-                line += part
-        try:
-            yield msgspec.json.decode(line, type=Apple)
-        finally:
-            process.terminate()
-
-
 def demo_settings(folder: Path, apple: Apple, port: int) -> Settings:
     """A Booper with one instance, pointed at the simulator."""
     return Settings(
         database=f"sqlite:{folder / 'demo.sqlite3'}",
         shutdown=5.0,
         http=Http(port=port),
+        public=Public(per_address=0, per_channel=0),
         delivery=Delivery(),
         instances={
             "apns": {
@@ -174,7 +133,7 @@ async def _settled(
         seen(accepted)
         if accepted != last:
             last, moved = accepted, trio.current_time()
-        done = all(answer["state"] == "done" for answer in answers)
+        done = all(answer["finished_at"] for answer in answers)
         if done or trio.current_time() - moved > PATIENCE:
             return answers
         await trio.sleep(0.1)

@@ -9,6 +9,7 @@ secrets.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +18,8 @@ import msgspec
 from msgspec import Meta
 
 from booper.domain.errors import Misconfigured
+from booper.domain.origin import networks
+from booper.domain.plan import PLANS, Count, Days, Plan
 from booper.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -34,44 +37,135 @@ class Http(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_timeout: Seconds = 10.0
     idle_timeout: Seconds = 5.0
     max_connections: Annotated[int, Meta(ge=1)] = 1000
+    max_batch: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    max_batch_body: Annotated[int, Meta(ge=1024)] = 4_194_304
+    trusted_proxies: str | list[str] = []
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """`trusted_proxies` as a tuple."""
+        return _listed(self.trusted_proxies)
+
+
+class Public(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What anybody may do without an app, and how long it is kept; 0 is "no end"."""
+
+    per_address: Count = 10  # notifications a second
+    per_channel: Count = 10
+    changes_per_address: Count = 10  # subscriptions, channels and looks at them a second
+    max_subscriptions: Annotated[int, Meta(ge=1, le=100_000)] = 1000  # of one device
+    archive_after: Days = 7
+    delete_after: Days = 30
 
 
 class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the pipeline behaves."""
 
-    batches_in_flight: Annotated[int, Meta(ge=1, le=1000)] = 8
+    batches_in_flight: Annotated[int, Meta(ge=1, le=1000)] = 16
     send_timeout: Seconds = 20.0
     lease: Seconds = 30.0
     tick: Seconds = 1.0
 
 
+class Postgresql(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a PostgreSQL server is used."""
+
+    connections: Annotated[int, Meta(ge=2, le=100)] = 8
+    prepared_statements: bool = True
+    listen_url: str = ""
+
+
+class Guard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may be called when a device or a tenant names the address, besides public hosts."""
+
+    allow: str | list[str] = []
+    high_ports: bool = True
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """`allow` as a list; from the environment it comes as one text with commas."""
+        return _listed(self.allow)
+
+
+class Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may have an account, and how long a login lasts."""
+
+    sign_up: bool = True
+    access_life: Annotated[float, Meta(ge=60, le=3600)] = 900.0
+    refresh_life: Annotated[float, Meta(ge=3600, le=31_622_400)] = 2_592_000.0
+    max_apps: Annotated[int, Meta(ge=0, le=100_000)] = 100
+    max_channels: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000
+    plan: str = "free"
+
+
+class AccessCodes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How long a code that lets devices into an app may live; beyond five minutes it is longer."""
+
+    longest: Annotated[float, Meta(ge=1, le=31_622_400)] = 300.0
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it. `instances`: name → the provider's own settings, checked by its codec."""
+    """All of it. `instances`: name → the provider's own settings, checked by its codec.
+
+    `keys`: id → base64 of 32 bytes; the first seals what is stored, all of them open it.
+    """
 
     database: str = "sqlite:booper.sqlite3"
     shutdown: Seconds = 20.0
+    redis: str = ""
     admin_key: str = ""
     log_level: str = "info"
     http: Http = Http()
     delivery: Delivery = Delivery()
+    postgresql: Postgresql = Postgresql()
+    guard: Guard = Guard()
+    accounts: Accounts = Accounts()
+    access_codes: AccessCodes = AccessCodes()
+    public: Public = Public()
+    plans: dict[str, Plan] = msgspec.field(default_factory=lambda: dict(PLANS))
     instances: dict[str, dict[str, Any]] = {}
+    resolvers: dict[str, dict[str, Any]] = {}
     defaults: dict[str, str] = {}
+    keys: dict[str, str] = {}
 
     def __repr__(self) -> str:
         """Without what may be secret."""
-        return f"Settings(database={self.database!r}, instances={sorted(self.instances)})"
+        return f"Settings(database={self.shown_database!r}, instances={sorted(self.instances)})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """The same, for rich."""
-        return [("database", self.database), ("instances", sorted(self.instances))]
+        return [("database", self.shown_database), ("instances", sorted(self.instances))]
+
+    @property
+    def on_postgresql(self) -> bool:
+        """Whether `database` is a PostgreSQL URL, which many processes may share."""
+        return self.database.partition(":")[0] in ("postgresql", "postgres")
+
+    @property
+    def shown_database(self) -> str:
+        """`database` without a password."""
+        masked = re.sub(r"(//[^/@:]*):[^/]*@", r"\1:***@", self.database)
+        return re.sub(r"(password=)[^&]*", r"\1***", masked)
 
     @property
     def sqlite_path(self) -> Path:
         """The file behind `sqlite:PATH`."""
         kind, _, path = self.database.partition(":")
         if kind != "sqlite" or not path:
-            raise Misconfigured(f"database must be sqlite:PATH, not {kind!r}.", code="database_url")
+            raise Misconfigured(
+                f"database must be sqlite:PATH or postgresql://…, not {kind!r}.",
+                code="database_url",
+            )
         return Path(path)
+
+    @property
+    def key_path(self) -> Path:
+        """Where the sealing key is kept if `keys` names none: beside the SQLite file."""
+        if self.on_postgresql:
+            raise Misconfigured(
+                "With PostgreSQL, every node needs the same keys: set `keys`.", code="missing_keys"
+            )
+        return self.sqlite_path.with_name(self.sqlite_path.name + ".keys")
 
     @property
     def admin_secret(self) -> Secret | None:
@@ -79,8 +173,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Secret(self.admin_key) if self.admin_key else None
 
 
+def _listed(texts: str | list[str]) -> tuple[str, ...]:
+    """A list of texts; from the environment it comes as one text with commas."""
+    if isinstance(texts, list):
+        return tuple(texts)
+    return tuple(text for part in texts.split(",") if (text := part.strip()))
+
+
 _PREFIX = "BOOPER_"
-_OWN = frozenset({"BOOPER_CONFIG"})
+_OWN = frozenset({"BOOPER_CONFIG", "BOOPER_URL", "BOOPER_MEMBER"})  # not settings
 
 
 def load(file: Path | None, environment: Mapping[str, str]) -> Settings:
@@ -97,10 +198,17 @@ def load(file: Path | None, environment: Mapping[str, str]) -> Settings:
             raise Misconfigured(f"{file}: {error}.", code="config_file") from None
     _over(tree, environment)
     _read_files(tree, base)
+    _over_plans(tree)
     try:
-        return msgspec.convert(tree, Settings, strict=False)
+        found = msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
         raise Misconfigured(f"Settings: {error}.", code="config_value") from None
+    networks(found.http.proxies)
+    if found.accounts.plan not in found.plans:
+        raise Misconfigured(
+            f"accounts.plan: there is no plan {found.accounts.plan!r}.", code="config_value"
+        )
+    return found
 
 
 def _over(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -116,6 +224,14 @@ def _over(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
                 raise Misconfigured(f"{name}: {part} is not a table.", code="config_value")
             place = inner
         place[last] = value
+
+
+def _over_plans(tree: dict[str, Any]) -> None:
+    """Lay the plans that are given over the three that there are anyway, field by field."""
+    given = tree.get("plans", {})
+    if isinstance(given, dict) and all(isinstance(plan, dict) for plan in given.values()):
+        whole: dict[str, Any] = msgspec.to_builtins(PLANS)
+        tree["plans"] = whole | {name: whole.get(name, {}) | plan for name, plan in given.items()}
 
 
 def _read_files(tree: dict[str, Any], base: Path) -> None:

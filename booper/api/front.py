@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from socket import socket
 from typing import TYPE_CHECKING
 
+import msgspec
 import trio
 
 from booper.api import server
 from booper.domain.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quart import Quart
 
     from actors import StartedCallback, Worker
@@ -19,9 +24,11 @@ if TYPE_CHECKING:
 class Front:
     """Where the front door is, and whether it is closing. A restart listens on the same port."""
 
-    def __init__(self, http: Http, grace: float) -> None:
-        """`grace`: seconds that the requests under way get to finish when it stops."""
+    def __init__(self, http: Http, grace: float, inherited: Sequence[int] = ()) -> None:
+        """`grace`: seconds that the requests under way get to finish when it stops; `inherited`:
+        descriptors that listen already, and stay open for the next life."""
         self._http = http
+        self._inherited = inherited
         self._grace = grace
         self._port = http.port
         self._stopping = trio.Event()
@@ -29,8 +36,11 @@ class Front:
     @property
     def url(self) -> str:
         """What to put in front of a path; with port 0, true only once it listens."""
-        host = f"[{self._http.host}]" if ":" in self._http.host else self._http.host
-        return f"http://{host}:{self._port}"
+        return url_of(self._http.host, self._port)
+
+    def address(self) -> str:
+        """The same; "" while it is not known."""
+        return self.url if self._port else ""
 
     def stopping(self) -> bool:
         """Whether it was asked to stop."""
@@ -41,15 +51,31 @@ class Front:
 
         async def serve(*, task_status: StartedCallback) -> None:
             self._stopping = stopping = trio.Event()
-            try:
-                listeners = await trio.open_tcp_listeners(self._port, host=self._http.host)
-            except OSError as error:
-                raise Misconfigured(
-                    f"Cannot listen on {self._http.host}:{self._port}: {error.strerror}.",
-                    code="cannot_listen",
-                ) from error
+            listeners = [_inherited(one) for one in self._inherited]
+            if not listeners:
+                listeners = await listen(msgspec.structs.replace(self._http, port=self._port))
             self._port = listeners[0].socket.getsockname()[1]
             task_status.started(stopping.set)
             await server.serve(app, self._http, listeners, stopping.wait, self._grace)
 
         return serve
+
+
+async def listen(http: Http) -> list[trio.SocketListener]:
+    """Listen where the settings say; Misconfigured where that cannot be."""
+    try:
+        return await trio.open_tcp_listeners(http.port, host=http.host)
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot listen on {http.host}:{http.port}: {error.strerror}.", code="cannot_listen"
+        ) from error
+
+
+def _inherited(descriptor: int) -> trio.SocketListener:
+    """The socket behind a descriptor that somebody else opened, beside it."""
+    return trio.SocketListener(trio.socket.from_stdlib_socket(socket(fileno=os.dup(descriptor))))
+
+
+def url_of(host: str, port: int) -> str:
+    """What to put in front of a path."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quart import Blueprint, Response
+import msgspec
 
 from actors import Ref
-from booper.api.render import rendered
+from booper.api.operation import Operations
+from booper.domain.caller import Who
 from booper.domain.errors import Unavailable
 from booper.ports import Sql
 from booper.workers import names
@@ -19,26 +20,36 @@ if TYPE_CHECKING:
 _ONE = Sql("SELECT 1", "SELECT 1")
 _NEEDED = (names.KEEPER, names.FANOUT, names.DISPATCHER, names.JANITOR)
 
+operations = Operations("health")
 
-def routes(house: House) -> Blueprint:
-    """The blueprint."""
-    blueprint = Blueprint("health", __name__)
 
-    @blueprint.get("/healthz")
-    async def alive() -> Response:
-        return rendered({"status": "alive"})
+class Health(msgspec.Struct, frozen=True):
+    """One word."""
 
-    @blueprint.get("/readyz")
-    async def ready() -> Response:
-        if house.stopping():
-            raise Unavailable("Booper is stopping.", code="stopping")
-        await house.ports.database.read(_look)
-        away = [name for name in _NEEDED if Ref(house.registry, name).statistics() is None]
-        if away:
-            raise Unavailable(f"Not running: {', '.join(away)}.", code="not_ready")
-        return rendered({"status": "ready"})
+    status: str
 
-    return blueprint
+
+@operations.get("/healthz", answers={200: Health}, callers=Who.UNASKED)
+async def alive() -> Health:
+    """The process lives. Asks nobody else."""
+    return Health("alive")
+
+
+@operations.get(
+    "/readyz",
+    answers={200: Health},
+    callers=Who.UNASKED,
+    errors={503: ("stopping", "not_ready")},
+)
+async def ready(house: House) -> Health:
+    """It can take work: its store answers, its workers run, and it is not stopping."""
+    if house.stopping():
+        raise Unavailable("Booper is stopping.", code="stopping")
+    await house.ports.database.read(_look)
+    away = [name for name in _NEEDED if Ref(house.registry, name).statistics() is None]
+    if away:
+        raise Unavailable(f"Not running: {', '.join(away)}.", code="not_ready")
+    return Health("ready")
 
 
 async def _look(tx: Tx) -> None:

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from actors import Registry
-    from booper.domain.routing import Routes
-    from booper.ports import Ports
+    from booper.api.known import Known
+    from booper.ports import Limiter, Passwords, Ports
     from booper.settings import Settings
+    from booper.store.server_keys import ServerKeys
+    from booper.workers.registrar import Registrar
     from supervisors import Snapshot
 
 
@@ -22,9 +24,14 @@ class House(NamedTuple):
     ports: Ports
     registry: Registry
     settings: Settings
-    routes: Routes
+    registrar: Registrar
     snapshot: Callable[[], Snapshot | None]
     stopping: Callable[[], bool]
+    known: Known
+    keys: ServerKeys
+    passwords: Passwords
+    limiter: Limiter
+    node: str = ""  # which of the nodes this is
 
     def wake(self, name: str) -> None:
         """Tell an actor that there is something to do; only a hint, so nobody home is fine."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
@@ -19,8 +20,12 @@ log = structlog.get_logger()
 STATUS: dict[type[BooperError], int] = {
     errors.Malformed: 400,
     errors.Invalid: 422,
+    errors.Unauthenticated: 401,
     errors.NotFound: 404,
     errors.Refused: 403,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    errors.TooOften: 429,
     errors.Unavailable: 503,
     errors.Misconfigured: 500,
 }
@@ -31,9 +36,12 @@ TITLES = {
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
+    409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -46,22 +54,57 @@ HTTP_CODES = {
 }
 
 
-def problem(
-    status: int, code: str, detail: str, pointer: str = "", headers: dict[str, str] | None = None
-) -> Response:
-    """A problem body: `type` is a stable URI per code, `errors` points into the input."""
-    body: dict[str, Any] = {
-        "type": f"urn:booper:problem:{code}",
-        "title": TITLES.get(status, "Error"),
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": g.get("request_id", ""),
-    }
-    if pointer:
-        body["errors"] = [{"pointer": pointer, "detail": detail}]
+class Place(msgspec.Struct, frozen=True):
+    """Where in the input something is wrong: a JSON pointer (RFC 6901)."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457. `type` is a stable URI per `code`; programs read the code, people the detail."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[Place] = []
+
+
+def described(status: int, code: str, detail: str, pointer: str = "") -> Problem:
+    """What is wrong, for the request under way; `pointer` tells where in the input it lies."""
+    return Problem(
+        f"urn:booper:problem:{code}",
+        TITLES.get(status, "Error"),
+        status,
+        detail,
+        code,
+        g.get("request_id", ""),
+        [Place(pointer, detail)] if pointer else [],
+    )
+
+
+def told(error: errors.BooperError) -> Problem:
+    """An error of ours as a problem."""
+    status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+    return described(status, error.code, error.detail, error.pointer)
+
+
+def patience(error: errors.BooperError) -> int | None:
+    """Seconds after which it may be tried again, if that is what it takes."""
+    if isinstance(error, errors.Unavailable):
+        return max(1, round(error.retry_after))
+    if isinstance(error, errors.TooOften):
+        return max(1, math.ceil(min(error.retry_after, 86_400)))
+    return None
+
+
+def problem(found: Problem, headers: dict[str, str] | None = None) -> Response:
+    """The answer."""
     response = Response(
-        msgspec.json.encode(body), status=status, content_type="application/problem+json"
+        msgspec.json.encode(found), status=found.status, content_type="application/problem+json"
     )
     response.headers.update(headers or {})
     return response
@@ -72,11 +115,12 @@ def install(app: Quart) -> None:
 
     @app.errorhandler(errors.BooperError)
     async def booper_error(error: BooperError) -> Response:
-        status = next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
         headers = {}
-        if isinstance(error, errors.Unavailable):
-            headers["Retry-After"] = str(max(1, round(error.retry_after)))
-        return problem(status, error.code, error.detail, error.pointer, headers)
+        if (seconds := patience(error)) is not None:
+            headers["Retry-After"] = str(seconds)
+        if isinstance(error, errors.Unauthenticated):
+            headers["WWW-Authenticate"] = "Bearer"
+        return problem(told(error), headers)
 
     @app.errorhandler(HTTPException)
     async def http_error(error: HTTPException) -> Response:
@@ -88,7 +132,7 @@ def install(app: Quart) -> None:
         }
         code = HTTP_CODES.get(status, f"http_{status}")
         detail = error.description or TITLES.get(status, "Error")
-        return problem(status, code, detail, headers=headers)
+        return problem(described(status, code, detail), headers)
 
     @app.errorhandler(Exception)
     async def crash(error: Exception) -> Response:
@@ -98,4 +142,5 @@ def install(app: Quart) -> None:
             place = place.tb_next
         where = f"{place.tb_frame.f_code.co_qualname}:{place.tb_lineno}" if place else ""
         log.error("request_crashed", error=type(error).__name__, where=where)
-        return problem(500, "internal_error", "Something went wrong here; it has been logged.")
+        detail = "Something went wrong here; it has been logged."
+        return problem(described(500, "internal_error", detail))

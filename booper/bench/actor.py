@@ -24,12 +24,17 @@ from booper.bench import job as jobs
 from booper.bench.job import Job, Result
 from booper.bench.meter import Meter, resident
 from booper.bench.pool import LIST, latencies, note
-from booper.clock import SystemClock, SystemDice, UuidIds
+from booper.clock import SystemClock, SystemDice, UuidIds, entropy
 from booper.domain.content import Content
 from booper.domain.delivery import Batch, Settlement, Target
+from booper.domain.protection import DEFAULT, Protection
+from booper.domain.wanted import Wanted
 from booper.ports import Ports
+from booper.seal import KeyRing, new_key
 from booper.settings import Delivery
-from booper.transport import Http2Transport
+from booper.store.device_tokens import DeviceTokens
+from booper.store.server_keys import ServerKeys
+from booper.transport import Network
 from booper.workers.instance import Instance
 from booper.workers.messages import Send, Status
 
@@ -54,7 +59,7 @@ def apns(job: Job) -> Result:
         "ca_file": place.ca_file,
         "max_connections": 1,
     }
-    return trio.run(_measure, job, "apns", providers.codec("bench", table))
+    return trio.run(_measure, job, "apns", providers.codec("bench", table, time.time()))
 
 
 def fcm(job: Job) -> Result:
@@ -71,15 +76,19 @@ def fcm(job: Job) -> Result:
         "ca_file": place.ca_file,
         "max_connections": 1,
     }
-    return trio.run(_measure, job, "fcm", providers.codec("bench", table))
+    return trio.run(_measure, job, "fcm", providers.codec("bench", table, time.time()))
 
 
 async def _measure(job: Job, kind: str, codec: Codec) -> Result:
     registry = Registry()
     store = Immediate()
-    ports = Ports(store, Http2Transport(SystemDice()), SystemClock(), UuidIds(), SystemDice())
+    dice = SystemDice()
+    seal = KeyRing({"bench": new_key(entropy)}, entropy)
+    clock, ids = SystemClock(), UuidIds()
+    tokens = DeviceTokens(ServerKeys(store, seal, ids, clock), ids)
+    ports = Ports(store, Network(dice), clock, ids, dice, seal, tokens)
     worker = actor_worker(
-        lambda: Instance("bench", kind, codec, ports, Delivery()), registry, "bench"
+        lambda: Instance(Fixed(kind, codec), ports, Delivery()), registry, "bench"
     )
     async with trio.open_nursery() as nursery:
         stop = await nursery.start(worker)
@@ -104,6 +113,29 @@ async def _measure(job: Job, kind: str, codec: Codec) -> Result:
     return result
 
 
+class Fixed:
+    """The `Source` of an instance that never changes."""
+
+    def __init__(self, kind: str, codec: Codec) -> None:
+        self._wanted = Wanted("bench", "", "bench", kind, "api", 1, 1, 1, 0.0, "bench")
+        self._codec = codec
+
+    def wanted(self) -> Wanted:
+        return self._wanted
+
+    async def codec(self, number: int) -> tuple[Codec, Protection]:  # noqa: ARG002  (there is one)
+        return self._codec, DEFAULT
+
+    async def proved(self, number: int) -> None:
+        """Nobody asks."""
+
+    async def refused(self, number: int, words: str) -> None:
+        """Nobody asks."""
+
+    def adopted(self, wanted: Wanted) -> None:
+        """Nobody asks."""
+
+
 class Immediate:
     """A Database that takes every settlement at once and tells who waits for it."""
 
@@ -113,11 +145,20 @@ class Immediate:
     async def read(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         raise NotImplementedError
 
-    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:  # noqa: ARG002  (one work only)
-        settlements: list[Settlement] = args[0]
-        for settlement in settlements:
-            self._waiting.pop(settlement.batch).set()
-        return [True] * len(settlements)
+    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+        raise NotImplementedError
+
+    async def gather(
+        self,
+        work: Callable[..., Awaitable[Any]],  # noqa: ARG002 - there is but one
+        shared: Any,  # noqa: ARG002
+        item: Any,
+        *,
+        weight: int = 1,  # noqa: ARG002
+    ) -> Any:
+        settlement: Settlement = item
+        self._waiting.pop(settlement.batch).set()
+        return True
 
     def settled(self, batch: int) -> trio.Event:
         """Set when that batch is settled; to be asked for before it is cast."""

@@ -38,6 +38,18 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE / 2**20
 
 
+def resident_of(pid: int, *, peak: bool = False) -> float:
+    """Another process's resident memory in MiB; its `peak` since `watch_peak`."""
+    name = "VmHWM:" if peak else "VmRSS:"
+    lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
+
+
+def watch_peak(pid: int) -> None:
+    """Forget the peak so far."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5", "ascii")
+
+
 def _own() -> float:
     both = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(usage.ru_utime + usage.ru_stime for usage in map(resource.getrusage, both))

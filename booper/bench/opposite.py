@@ -18,6 +18,7 @@ import trio
 from booper.bench.job import Place
 from booper.simulators.apns import Account, Habits, generate_key
 from booper.simulators.fast import FastApnsSimulator, FastFcmSimulator
+from booper.simulators.fcm import Project
 
 TOPIC = "com.example.app"
 
@@ -26,7 +27,9 @@ async def serve(folder: Path, delay: float, streams: int) -> None:
     key = generate_key(topics=frozenset({TOPIC}))
     habits = Habits(streams=streams, faithful_streams=False)  # for rivals that count 1 for long
     apns = FastApnsSimulator(Account([key.team_key]), habits=habits, delay=delay)
-    fcm = FastFcmSimulator("bench", authority=apns.authority, streams=streams, delay=delay)
+    fcm = FastFcmSimulator(
+        Project("bench"), authority=apns.authority, habits=habits, delay=delay, strangers=True
+    )
     ca_file, key_file = folder / "ca.pem", folder / f"AuthKey_{key.team_key.key_id}.p8"
     ca_file.write_text(apns.ca_pem)
     key_file.write_text(key.private_key_pem)
@@ -42,7 +45,7 @@ async def serve(folder: Path, delay: float, streams: int) -> None:
             team_id=key.team_key.team_id,
             topic=TOPIC,
             fcm_port=fcm.port,
-            fcm_project=fcm.project,
+            fcm_project=fcm.project.project_id,
             pid=os.getpid(),
         )
         sys.stdout.buffer.write(msgspec.json.encode(place) + b"\n")

@@ -14,15 +14,23 @@ app = App(
     version_flags=["--version"],
 )
 app.command("booper.cli.serve:serve", name="serve", help="Run the service.")
+app.command("booper.cli.migrate:migrate", name="migrate", help="Bring the database up to date.")
+app.command("booper.cli.database:app", name="database", help="Move an installation to PostgreSQL.")
 app.command("booper.cli.demo:demo", name="demo", help="See it all work on this machine.")
 app.command(
     "booper.cli.simulate:app",
     name="simulate",
     help="Run a push provider on this machine, to send to instead.",
 )
+app.command("booper.cli.accounts:app", name="accounts", help="Who may use the dashboard.")
+app.command(
+    "booper.cli.instances:app", name="instances", help="A running Booper's provider instances."
+)
+app.command("booper.cli.keys:app", name="keys", help="Make keys; change those of sessions.")
 app.command(
     "booper.cli.bench:app", name="bench", help="Measure on this machine, beside others, in one run."
 )
+app.command("booper.cli.openapi:openapi", name="openapi", help="Print the API's description.")
 
 
 def main() -> None:

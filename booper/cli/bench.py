@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json as json_lines
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter, validators
 
 app = App(name="bench", help="Measure on this machine, beside others, in one run.")
 Count = Annotated[int, Parameter(validator=validators.Number(gte=1))]
+app.command("booper.cli.outage:outage", name="outage", help="One of five providers goes away.")
 
 
 @app.command
@@ -103,6 +104,179 @@ def engine(
             topic=topic,
         )
     show(engine.measure(requests, streams, rounds, place), "Engine", json)
+
+
+@app.command
+def pipeline(
+    *,
+    devices: Count = 100_000,
+    database: str = "sqlite",
+    singles: Count = 100,
+    json: bool = False,
+) -> None:
+    """A campaign through everything: accepted, durable, fanned out, sent, each outcome stored.
+
+    Real processes: booper serve and a fast simulator. What was lost or doubled is counted from
+    the simulator's ledger. Beside it, single pushes, alone and behind the campaign: from the 202
+    to the provider's acceptance.
+
+    Parameters
+    ----------
+    devices
+        Devices of the campaign.
+    database
+        "sqlite" or "postgresql" for a throw-away one, or the URL of an empty one.
+    singles
+        Single pushes that are measured alone.
+    json
+        Print one JSON object.
+    """
+    from booper.bench.pipeline import measure
+
+    show(measure(devices, database, singles), "Pipeline", json)
+
+
+@app.command
+def ingest(
+    *,
+    requests: Count = 2_000,
+    batches: Count = 20,
+    size: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=10_000))] = 1_000,
+    rounds: Count = 5,
+    connections: Count = 16,
+    database: Literal["both", "sqlite", "postgresql"] = "both",
+    json: bool = False,
+) -> None:
+    """What it costs to accept a notification for good, beside a handler that only answers.
+
+    cpu_ratio: processor time of a durable POST /api/notify divided by that of the trivial handler
+    on the same server, at most 1.5; batch_ratio: notifications per second through the batch
+    endpoint divided by those of single requests, at least 30.
+
+    Parameters
+    ----------
+    requests
+        Single requests of each kind in a round.
+    batches
+        Batches in a round.
+    size
+        Notifications in a batch.
+    rounds
+        Rounds; all take turns in each, and the medians count.
+    connections
+        Connections that send single requests at the same time.
+    database
+        A throw-away SQLite file, a throw-away PostgreSQL server, or both.
+    json
+        Print one JSON object.
+    """
+    from booper.bench.ingest import measure
+
+    kinds = ("sqlite", "postgresql") if database == "both" else (database,)
+    show(measure(requests, batches, size, rounds, connections, kinds), "Ingest", json)
+
+
+@app.command
+def rotation(*, changes: Count = 66, json: bool = False) -> None:
+    """Credentials that change under a steady load, for APNs and for FCM; one in ten is no good.
+
+    lost, rejected and duplicates are counted from the simulators' ledgers and from every answer;
+    ratio is the p99 latency of a push while credentials change, divided by that while none does.
+
+    Parameters
+    ----------
+    changes
+        Changes of each provider's credential.
+    json
+        Print one JSON object.
+    """
+    from booper.bench.rotation import measure
+    from booper.cli.logs import log_to_stderr
+
+    log_to_stderr("critical")
+    show(measure(changes), "Rotation", json)
+
+
+@app.command
+def neighbours(
+    *,
+    seconds: Annotated[float, Parameter(validator=validators.Number(gte=1, lte=600))] = 6.0,
+    rounds: Count = 8,
+    json: bool = False,
+) -> None:
+    """Five healthy tenants beside twenty with malformed keys, wrong keys, hanging providers, bugs.
+
+    Real processes, from the POST to Apple's acceptance. ratio is the healthy ones' p99 latency
+    beside the others' trouble, divided by that without: at most 1.2.
+
+    Parameters
+    ----------
+    seconds
+        How long a stretch is, quiet or in trouble.
+    rounds
+        Stretches of each kind; they take turns.
+    json
+        Print one JSON object.
+    """
+    from booper.bench.neighbours import measure
+
+    show(measure(seconds, rounds), "Neighbours", json)
+
+
+@app.command
+def instances(*, count: Count = 10_000, json: bool = False) -> None:
+    """A start with very many configured instances: seconds, and memory for each.
+
+    Parameters
+    ----------
+    count
+        Instances; every tenth is disabled, every tenth stopped.
+    json
+        Print one JSON object.
+    """
+    from booper.bench.instances import measure
+
+    show(measure(count), "Instances", json)
+
+
+@app.command(show=False)
+def haunted(folder: Path) -> None:
+    """The service that `neighbours` measures, in a process of its own."""
+    import trio
+
+    from booper.bench.haunted import serve
+    from booper.cli.logs import log_to_stderr
+
+    log_to_stderr("warning")
+    trio.run(serve, folder)
+
+
+@app.command
+def queue(
+    *,
+    devices: Count = 100_000,
+    jobs: Count = 2_000,
+    database: str = "postgresql",
+    json: bool = False,
+) -> None:
+    """The queue alone on PostgreSQL, claim and complete, beside procrastinate and PgQueuer.
+
+    A ratio_to_… says how many times our devices per second are their no-op jobs per second.
+
+    Parameters
+    ----------
+    devices
+        Devices to claim and settle, each with its outcome stored.
+    jobs
+        Jobs of procrastinate; PgQueuer gets five times as many.
+    database
+        "postgresql" for a throw-away one, or the URL of a server where databases can be made.
+    json
+        Print one JSON object.
+    """
+    from booper.bench.queue import measure
+
+    show(measure(devices, jobs, database), "Queue", json)
 
 
 def show(figures: dict[str, float], title: str, as_json: bool) -> None:

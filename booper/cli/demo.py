@@ -18,6 +18,7 @@ from rich.table import Table
 from booper import demo as scenes
 from booper import wiring
 from booper.cli.logs import log_to_stderr
+from booper.simulators.apart import Apple, simulated_apple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +68,7 @@ async def _demo(
 ) -> bool:
     console = Console(stderr=json)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with scenes.simulated_apple(folder) as apple, trio.open_nursery() as watch:
+        async with simulated_apple(folder) as apple, trio.open_nursery() as watch:
             settings = scenes.demo_settings(folder, apple, port)
             console.print(f"Making up {devices:,} devices …")
             await scenes.prepare(settings, devices)
@@ -115,7 +116,7 @@ def _summarise(console: Console, found: scenes.Summary) -> None:
     console.print(table)
 
 
-def _invite(console: Console, url: str, apple: scenes.Apple) -> None:
+def _invite(console: Console, url: str, apple: Apple) -> None:
     lines = [
         "Booper stays up. Try it:",
         f"  curl -s {url}/api/notify -H 'Content-Type: application/json' \\",

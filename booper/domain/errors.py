@@ -31,6 +31,12 @@ class Invalid(BooperError):
     code = "invalid"
 
 
+class Unauthenticated(BooperError):
+    """The caller did not say who it is, or said it with a credential that is not good."""
+
+    code = "unauthenticated"
+
+
 class NotFound(BooperError):
     """There is no such thing, or it is somebody else's."""
 
@@ -41,6 +47,28 @@ class Refused(BooperError):
     """The caller is known or unknown, and may not do this."""
 
     code = "forbidden"
+
+
+class Conflict(BooperError):
+    """What is asked for does not go together with what is there."""
+
+    code = "conflict"
+
+
+class Stale(BooperError):
+    """The caller's picture of the thing (If-Match) is not how it is now."""
+
+    code = "stale"
+
+
+class TooOften(BooperError):
+    """It may be done, but not so often; `retry_after` is in seconds."""
+
+    code = "too_often"
+
+    def __init__(self, detail: str, *, code: str | None = None, retry_after: float) -> None:
+        super().__init__(detail, code=code)
+        self.retry_after = retry_after
 
 
 class Unavailable(BooperError):
@@ -57,3 +85,9 @@ class Misconfigured(BooperError):
     """A setting, a file or a credential cannot be used; nothing was started with it."""
 
     code = "misconfigured"
+
+
+class Unsealable(Misconfigured):
+    """A sealed secret does not open: changed, moved, or (`key_missing`) its key is not here."""
+
+    code = "secret_unreadable"

@@ -64,7 +64,10 @@ MACHINE = Machine(
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """What a person wants to know of a running instance; holds no secret."""
+    """What a person wants to know of a running instance; holds no secret.
+
+    `breaker`: whether its provider is tried now; `pause`: seconds until the next try (0: none).
+    """
 
     name: str
     provider: str
@@ -73,3 +76,6 @@ class Standing(msgspec.Struct, frozen=True):
     failed: int
     in_flight: int
     last_error: str
+    generation: int
+    breaker: str = "closed"
+    pause: float = 0.0

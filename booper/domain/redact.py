@@ -9,7 +9,9 @@ _SECRETS = re.compile(
     r"|eyJ[\w-]{1,300}\.[\w-]*(?:\.[\w-]*)?"  # a JWT
     r"|(?i:\b(?:bearer|basic)\s+\S+)"
     r"|\b[0-9A-Fa-f]{32,}\b"  # an APNs device token, a hash, a key in hex
-    r"|\b[\w-]{8,64}:[\w-]{32,}",  # an FCM registration token
+    r"|\b[\w-]{8,64}:[\w-]{32,}"  # an FCM registration token
+    r"|\b(?:auth|p256dh)\\*\"\s*:\s*\\*\"[\w=-]*"  # a push subscription's keys,
+    r"|https://[^\s\"]{80,}",  # and its address, which nobody else knows
     re.DOTALL,
 )
 

@@ -11,12 +11,13 @@ HORIZON = 86_400.0  # seconds after which nothing is tried any more, whatever th
 def delay(attempt: int, after: float, dice: float) -> float:
     """Seconds to wait before try number `attempt` + 1; `attempt` counts from 1.
 
-    Full jitter over a doubling ceiling; never less than what the provider asked for (`after`,
-    clamped to LONGEST), to which at most a tenth is added so that a herd does not return at once.
+    Full jitter over a doubling ceiling, at most LONGEST; never less than what the table of errors
+    asks for (`after`, at most HORIZON: a quota may last a day), to which at most a tenth, and six
+    minutes, is added so that a herd does not return at once.
     """
     ceiling = min(LONGEST, FIRST * 2.0 ** min(attempt - 1, 20))
-    asked = min(max(after, 0.0), LONGEST)
-    return max(dice * ceiling, asked * (1.0 + dice / 10.0))
+    asked = min(max(after, 0.0), HORIZON)
+    return max(dice * ceiling, asked + dice * min(asked, LONGEST) / 10.0)
 
 
 def deadline(created: float, ttl: float) -> float:

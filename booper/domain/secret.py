@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 
 class Secret:
@@ -33,6 +33,15 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+class Place(NamedTuple):
+    """Where a sealed secret belongs; it opens nowhere else. `tenant` "" is the operator."""
+
+    tenant: str
+    kind: str
+    name: str
+    version: int
 
 
 def hidden(kind: type, value: Any) -> Secret:

@@ -6,18 +6,29 @@ PROVIDERS is the one list of providers.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
+import msgspec
+
+from booper.domain import protection
 from booper.domain.errors import Invalid, Misconfigured
+from booper.domain.secret import Secret
 from booper.providers.apns import Apns
+from booper.providers.expo import Expo
 from booper.providers.fcm import Fcm
+from booper.providers.ntfy import Ntfy
+from booper.providers.provider import Publishing, StampCodec
+from booper.providers.webpush import WebPush
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from booper.providers.provider import Codec, Provider
 
-PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in (Apns(), Fcm())}
+PROVIDERS: dict[str, Provider] = {
+    provider.name: provider for provider in (Apns(), Fcm(), Ntfy(), Expo(), WebPush())
+}
 
 
 def provider_named(name: str, pointer: str = "/provider") -> Provider:
@@ -42,13 +53,54 @@ def spellings(device_token: str) -> set[str]:
     return found
 
 
-def codec(name: str, table: Mapping[str, object]) -> Codec:
-    """The codec for the settings of instance `name`; Misconfigured says what is wrong."""
-    settings = dict(table)
+def codec(name: str, table: Mapping[str, object], now: float) -> Codec:
+    """The codec for the settings of instance `name`; Misconfigured says what is wrong.
+
+    A client certificate must be good at `now` (Unix seconds).
+    """
+    _, settings = protection.split(name, table)
     kind = settings.pop("provider", None)
     if not isinstance(kind, str) or kind not in PROVIDERS:
         raise Misconfigured(
             f"instances.{name}: provider is {kind!r}; there is {', '.join(sorted(PROVIDERS))}.",
             code="unknown_provider",
         )
-    return PROVIDERS[kind].codec(name, settings)
+    made = PROVIDERS[kind].codec(name, settings)
+    certificate = made.endpoint.certificate if isinstance(made, StampCodec) else None
+    if certificate is not None and now > certificate.not_after:
+        raise Misconfigured(
+            f"instances.{name}: the certificate has expired.", code="certificate_expired"
+        )
+    if certificate is not None and now < certificate.not_before:
+        raise Misconfigured(
+            f"instances.{name}: the certificate is not good yet.", code="certificate_not_yet_valid"
+        )
+    return made
+
+
+def shown(provider: str, settings: Mapping[str, object]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What may be seen of an instance's settings, and what may not: the credential.
+
+    A secret shows as `has_…`; so does whatever its provider does not know. What is public of a
+    credential shows as well.
+    """
+    public = {
+        field.encode_name
+        for field in msgspec.structs.fields(PROVIDERS[provider].config)
+        if Secret not in (field.type, *get_args(field.type))
+    } | set(protection.Protection.__struct_fields__)
+    secrets = {name: value for name, value in settings.items() if name not in public}
+    view = {name: value for name, value in settings.items() if name in public}
+    view |= {f"has_{name}": True for name in secrets}
+    if isinstance(known := PROVIDERS[provider], Publishing):
+        with suppress(Misconfigured):
+            view |= known.published(settings)
+    if "proxy" in settings:
+        view.pop("has_proxy")
+        view["proxy"] = shown_proxy = str(settings["proxy"])
+        if "@" in shown_proxy:  # a password may stand before it
+            parts = urlsplit(shown_proxy)
+            view["proxy"] = f"{parts.scheme}://…@{parts.netloc.rpartition('@')[2]}"
+        else:
+            del secrets["proxy"]
+    return view, secrets

@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from booper.domain.outcome import ACCEPTED, Kind, Outcome
 from booper.providers.body import decoded
+from booper.providers.lost import lost
 from booper.providers.retry_after import retry_after
 from booper.wire import Answer, Lost
 
@@ -78,8 +79,7 @@ _decoder = msgspec.json.Decoder(_Refusal)
 def read(answer: Answer) -> Outcome:
     """The outcome of one answer; anything unreadable is judged by its status alone."""
     if isinstance(answer, Lost):
-        reason = f"{answer.reason}: {answer.detail}" if answer.detail else answer.reason
-        return Outcome(Kind.RETRY, 0, reason, maybe_sent=answer.sent)
+        return lost(answer)
     status = answer.status
     if status == 200:
         return ACCEPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -10,11 +11,16 @@ if TYPE_CHECKING:
     from msgspec.json import Decoder
 
 T = TypeVar("T")
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")  # escaped; PostgreSQL does not store it
 
 
 def decoded(decoder: Decoder[T], body: bytes) -> T | None:
-    """The body as the decoder's type; None for anything that is not: junk, broken UTF-8, depth."""
+    """The body as the decoder's type, without NULs; None for anything else: junk, broken UTF-8,
+    depth."""
+    if b"\\u0000" in body:
+        body = _NUL.sub(rb"\1", body)
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None

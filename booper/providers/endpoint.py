@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from booper.domain.errors import Misconfigured
-from booper.wire import Endpoint
+from booper.wire import ClientCertificate, Endpoint
+
+if TYPE_CHECKING:
+    from booper.domain.secret import Secret
 
 
 def https_endpoint(
@@ -13,9 +17,10 @@ def https_endpoint(
     url: str,
     *,
     ca_file: str | None,
-    proxy: str | None,
+    proxy: Secret | None,
     max_connections: int,
     one_stream_start: bool = False,
+    certificate: ClientCertificate | None = None,
 ) -> Endpoint:
     """The endpoint of `https://host[:port]`; Misconfigured for anything else."""
     try:
@@ -39,5 +44,6 @@ def https_endpoint(
         ca_file=ca_file,
         proxy=proxy,
         one_stream_start=one_stream_start,
+        certificate=certificate,
         max_connections=max_connections,
     )

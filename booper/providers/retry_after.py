@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from booper.wire import Reply
 
 LONGEST = 3600.0
+DAY = 86_400.0
 
 
 def retry_after(reply: Reply, otherwise: float) -> float:
@@ -28,3 +29,12 @@ def retry_after(reply: Reply, otherwise: float) -> float:
     except (ValueError, TypeError, IndexError, OverflowError):
         return otherwise
     return min(seconds, LONGEST) if seconds >= 0 else otherwise
+
+
+def until_midnight(reply: Reply, otherwise: float) -> float:
+    """Seconds until the day of UTC is over, by the answer's own Date; `otherwise` without one."""
+    try:
+        date = parsedate_to_datetime((reply.header(b"date") or b"").decode("ascii"))
+        return DAY - date.timestamp() % DAY
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return otherwise

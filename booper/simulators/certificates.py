@@ -6,6 +6,10 @@ import ssl
 from typing import TYPE_CHECKING
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +33,19 @@ class Authority:
         context.set_alpn_protocols(list(alpn))
         self._authority.issue_cert(*names).configure_cert(context)
         return context
+
+    def sign(self, request: x509.CertificateBuilder) -> x509.Certificate:
+        """What was asked for, signed by this authority; the subject and the key are the asker's."""
+        own = x509.load_pem_x509_certificate(self._authority.cert_pem.bytes())
+        key = load_pem_private_key(self._authority.private_key_pem.bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError("this authority signs with an elliptic curve key")
+        return request.issuer_name(own.subject).sign(key, hashes.SHA256())
+
+    def welcome(self, context: ssl.SSLContext) -> None:
+        """Let a server ask its clients for a certificate of this authority; they may have none."""
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=self.pem)
 
     def client_context(self, alpn: Sequence[str] = ("h2",)) -> ssl.SSLContext:
         """A client's TLS settings that trust this authority alone."""

@@ -61,7 +61,7 @@ class Problem(msgspec.Struct, frozen=True):
 _ROUTES = {
     "GET /": "what this is",
     "GET /ledger/summary": "accepted, distinct, duplicates, first and last time, refusals",
-    "GET /ledger?after=0&limit=1000": "entries in order of acceptance",
+    "GET /ledger?after=0&limit=1000": "entries in order of acceptance; &device=X: of one device",
     "GET /faults": "the scripts in force",
     "POST /faults": 'one script or a list: {"fault": {"kind": "answer", "status": 503, "reason": '
     '"ServiceUnavailable"}, "device": null, "times": 5}',
@@ -89,7 +89,10 @@ def control_app(name: str, ledger: Ledger, faults: Faults) -> QuartTrio:
             limit = _number("limit", 1000, PAGE_LIMIT)
         except msgspec.ValidationError as error:
             return _json(Problem("Bad query", 400, str(error)))
-        entries = ledger.page(after, limit)
+        if device := request.args.get("device"):
+            entries = ledger.of_device(device, after, limit)
+        else:
+            entries = ledger.page(after, limit)
         return _json(Page([entry._asdict() for entry in entries], after + len(entries)))
 
     @app.get("/faults")

@@ -7,6 +7,7 @@ when somebody asks, and only for what is new.
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -99,6 +100,11 @@ class Ledger:
     def page(self, after: int = 0, limit: int = 1000) -> list[Entry]:
         """At most `limit` entries, beginning behind the first `after`; entries never move."""
         return self._entries[after : after + limit]
+
+    def of_device(self, device: str, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """The same, of one device alone; `after` counts only its entries."""
+        own = (entry for entry in self._entries if entry.device == device)
+        return list(islice(own, after, after + limit))
 
     def counts(self) -> Counter[tuple[str, str]]:
         """How often each (device, push_id) was accepted. Not to be changed by the caller."""

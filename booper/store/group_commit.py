@@ -1,18 +1,13 @@
-"""SQLite behind the Database port: one writer with group commit, one reader, both in line.
+"""Group commit: whatever waits when the last commit ends goes into the next one.
 
-Whatever waits when the last commit ends goes into the next one, so a hundred callers cost one
-flush. `synchronous=FULL`: what was acknowledged survives a power cut. On a slow disk the commit
-alone runs in a thread; on a fast one a thread would only fight the trio thread for the GIL.
-
-A disk that is full or read-only, or a lock that somebody else holds for too long, is Unavailable
-for as long as it lasts: nothing of the failed commit stays, and the next one begins afresh.
+So a hundred callers cost one flush. The queue is the same for both databases; how a group of
+works becomes durable is the driver's business.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import outcome
 import trio
@@ -22,184 +17,197 @@ from booper.domain.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from booper.ports import Row, Sql
+    from booper.ports import Tx
 
 T = TypeVar("T")
-Waiting = tuple["Callable[..., Awaitable[Any]]", tuple[Any, ...], trio.lowlevel.Task]
-LIMIT = 256  # works in one commit
-PATIENCE = 5.0  # seconds to wait for a lock that another program holds (a backup, a shell)
-PAUSE = 0.02  # seconds between two looks at it; the wait is trio's, so everybody else goes on
-
-_OUTAGES = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_READONLY,
-    }
-)
+S = TypeVar("S")
+U = TypeVar("U")
+LIMIT = 256  # the weight of one commit; a usual work weighs 1
+LIGHT = 8  # what weighs less goes ahead of what weighs more
+Lot = tuple[int, int]
 
 
-class SqliteTx:
-    """A transaction on one connection; it never waits, so nothing runs between its statements."""
+class Work(NamedTuple):
+    """What is to be written: `function(tx, *args)`."""
 
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    async def fetch(self, sql: Sql, *params: object) -> list[Row]:
-        return self._connection.execute(sql.sqlite, params).fetchall()
-
-    async def execute(self, sql: Sql, *params: object) -> int:
-        return self._connection.execute(sql.sqlite, params).rowcount
-
-    async def execute_many(self, sql: Sql, rows: Sequence[Sequence[object]]) -> None:
-        self._connection.executemany(sql.sqlite, rows)
+    function: Callable[..., Awaitable[Any]]
+    args: tuple[Any, ...]
 
 
-class SqliteDatabase:
-    """The Database port on one file. `store/sqlite.py` opens it."""
+class Waiting(NamedTuple):
+    """Somebody's work, and whom to wake with the result. `joins`: its last argument is an item that
+    goes in one list with those of others who want the same."""
 
-    def __init__(
-        self,
-        writer: sqlite3.Connection,
-        reader: sqlite3.Connection,
-        *,
-        slow: bool,
-        patience: float = PATIENCE,
-    ) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._slow = slow
-        self._patience = patience
+    work: Work
+    task: trio.lowlevel.Task
+    joins: bool = False
+    weight: int = 1
+
+    @property
+    def lot(self) -> Lot | None:
+        """What those that go in one list have in common."""
+        return (id(self.work.function), id(self.work.args[0])) if self.joins else None
+
+
+class GroupCommit:
+    """The writing half of a Database: collects works, and lets the driver commit them together."""
+
+    def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
-        self._parked: trio.lowlevel.Task | None = None
+        self._parked: list[trio.lowlevel.Task] = []
+        self._under_way: set[Lot | None] = set()
+        self._writers = 0
         self._closing = False
         self.commits = 0
+        self.migrated = 0  # how many migrations were applied when it was opened
 
-    async def read(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-        await trio.lowlevel.checkpoint()
-        connection = self._reader
-        try:
-            connection.execute("BEGIN")
-            try:
-                return await work(SqliteTx(connection), *args)
-            finally:
-                if connection.in_transaction:  # an input/output error ends it by itself
-                    connection.execute("ROLLBACK")
-        except sqlite3.DatabaseError as error:
-            if _outage(error):
-                raise _unavailable(error) from error
-            raise
+    async def commit(self, works: Sequence[Work]) -> list[outcome.Outcome[Any]]:
+        """Make a group of works durable: one outcome per work, in order. The driver's part."""
+        raise NotImplementedError
 
     async def write(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if self._closing:
-            raise _closed()
-        self._waiting.append((work, args, trio.lowlevel.current_task()))
-        if self._parked is not None:
-            task, self._parked = self._parked, None
-            trio.lowlevel.reschedule(task)
-        result: T = await trio.lowlevel.wait_task_rescheduled(_see_it_through)
+        """The result of the work, durable; once begun it is seen through."""
+        result: T = await self._write(Work(work, args), 1, joins=False)
         return result
 
+    async def gather(
+        self,
+        work: Callable[[Tx, S, list[U]], Awaitable[list[T]]],
+        shared: S,
+        item: U,
+        *,
+        weight: int = 1,
+    ) -> T:
+        """The same for one item of a work that takes many: one list is written at a time, and what
+        comes meanwhile is the next."""
+        result: T = await self._write(Work(work, (shared, item)), weight, joins=True)
+        return result
+
+    async def _write(self, work: Work, weight: int, *, joins: bool) -> Any:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._closing:
+            raise closed()
+        waiting = Waiting(work, trio.lowlevel.current_task(), joins, weight)
+        self._waiting.append(waiting)
+        if self._parked and waiting.lot not in self._under_way:
+            trio.lowlevel.reschedule(self._parked.pop())
+        return await trio.lowlevel.wait_task_rescheduled(_see_it_through)
+
     async def run(self) -> None:
-        """Commit what waits, until `close`; shielded, because callers wait for it."""
+        """Commit what waits, until `close`; shielded, because callers wait for it.
+
+        Several may run: then as many groups are under way at once.
+        """
+        self._writers += 1
         try:
             with trio.CancelScope(shield=True):
-                while self._waiting or not self._closing:
-                    if not self._waiting:
-                        self._parked = trio.lowlevel.current_task()
+                while (group := self._take()) or not self._closing:
+                    if group:
+                        await self._run_group(group)
+                        await trio.lowlevel.checkpoint()
+                    else:
+                        self._parked.append(trio.lowlevel.current_task())
                         await trio.lowlevel.wait_task_rescheduled(_see_it_through)
-                        continue
-                    works = [self._waiting.popleft() for _ in range(min(LIMIT, len(self._waiting)))]
-                    await self._commit(works)
-                    await trio.lowlevel.checkpoint()
         finally:  # whatever ended it: nobody is left waiting for an answer that never comes
+            self._writers -= 1
             self._closing = True
-            for _, _, task in self._waiting:
-                trio.lowlevel.reschedule(task, outcome.Error(_closed()))
-            self._waiting.clear()
+            left = [one for one in self._waiting if one.lot not in self._under_way]
+            for waiting in left:
+                self._waiting.remove(waiting)
+                trio.lowlevel.reschedule(waiting.task, outcome.Error(closed()))
+
+    def _take(self) -> list[Waiting]:
+        """The next group: whoever has waited longest, then the light ones, then the others, as far
+        as their weight allows, and of each lot what it allows. Where several write, each takes an
+        even share of works. Nothing of a lot that is being written."""
+        free = [one for one in self._waiting if one.lot not in self._under_way]
+        light = [one for one in free[1:] if one.weight < LIGHT]
+        heavy = [one for one in free[1:] if one.weight >= LIGHT]
+        lots = {one.lot for one in free if one.joins}
+        works = len(lots) + sum(not one.joins for one in free)
+        share = -(-works // max(self._writers, 1))
+        group: list[Waiting] = []
+        taken: set[Lot | None] = set()
+        room = LIMIT
+        for one in (*free[:1], *light, *heavy):
+            if group and one.weight > room:
+                continue
+            if not one.joins or one.lot not in taken:
+                if not share:
+                    continue
+                share -= 1
+            taken.add(one.lot)
+            room -= one.weight
+            group.append(one)
+        if group:
+            chosen = set(map(id, group))
+            self._waiting = deque(one for one in self._waiting if id(one) not in chosen)
+        return group
 
     def close(self) -> None:
         """Refuse new writes; what waits is still committed."""
         self._closing = True
-        if self._parked is not None:
-            task, self._parked = self._parked, None
-            trio.lowlevel.reschedule(task)
+        while self._parked:
+            trio.lowlevel.reschedule(self._parked.pop())
 
-    async def _commit(self, works: Sequence[Waiting]) -> None:
-        """One transaction: every work in a savepoint of its own, one flush for all."""
-        results: list[outcome.Outcome[Any]] = []
+    async def _run_group(self, group: Sequence[Waiting]) -> None:
+        results: list[outcome.Outcome[Any]] = [outcome.Error(closed()) for _ in group]
+        lots = {waiting.lot for waiting in group} - {None}
+        self._under_way |= lots
         try:
-            await self._begin()
-            for work, args, _ in works:
-                results.append(await self._one(work, args))
-            if self._slow:
-                await trio.to_thread.run_sync(self._writer.commit)
-            else:
-                self._writer.commit()
-            self.commits += 1
-        except sqlite3.Error as error:
-            results = [outcome.Error(_unavailable(error)) for _ in works]
-        except BaseException:
-            results = [outcome.Error(_closed()) for _ in works]
-            raise
+            results = await self._commit(group)
         finally:
-            if self._writer.in_transaction:
-                self._writer.rollback()
-            for (_, _, task), result in zip(works, results, strict=True):
-                trio.lowlevel.reschedule(task, result)
+            self._under_way -= lots
+            for waiting, result in zip(group, results, strict=True):
+                trio.lowlevel.reschedule(waiting.task, result)
 
-    async def _begin(self) -> None:
-        """Take the write lock; another program that holds it is waited for, but not in line."""
-        give_up = trio.current_time() + self._patience
-        while True:
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or trio.current_time() >= give_up:
-                    raise
-                await trio.sleep(PAUSE)
+    async def _commit(self, group: Sequence[Waiting]) -> list[outcome.Outcome[Any]]:
+        """One outcome for each; what joins is one work, and where that fails, each by itself."""
+        joined = _joined(group)
+        committed = await self.commit([_work([group[at] for at in places]) for places in joined])
+        results: dict[int, outcome.Outcome[Any]] = {}
+        for places, result in zip(joined, committed, strict=True):
+            if not group[places[0]].joins:
+                results[places[0]] = result
+            elif isinstance(result, outcome.Value):
+                results |= zip(places, map(outcome.Value, result.value), strict=True)
+            elif isinstance(result, outcome.Error) and (
+                len(places) == 1 or isinstance(result.error, Unavailable)
+            ):
+                # An outcome is unwrapped once: each needs its own.
+                results |= {place: outcome.Error(result.error) for place in places}
             else:
-                return
+                for place in places:
+                    (results[place],) = await self._commit([group[place]])
+        return [results[place] for place in range(len(group))]
 
-    async def _one(
-        self, work: Callable[..., Awaitable[Any]], args: tuple[Any, ...]
-    ) -> outcome.Outcome[Any]:
-        self._writer.execute("SAVEPOINT work")
-        try:
-            result = outcome.Value(await work(SqliteTx(self._writer), *args))
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever asked, not to the commit
-            self._writer.execute("ROLLBACK TO work")
-            if isinstance(error, sqlite3.DatabaseError) and _outage(error):
-                return outcome.Error(_unavailable(error))
-            return outcome.Error(error)
-        finally:
-            self._writer.execute("RELEASE work")
-        return result
+
+def _joined(group: Sequence[Waiting]) -> list[list[int]]:
+    """The places of those that go together, each lot where its first one stands."""
+    found: list[list[int]] = []
+    lots: dict[Lot, list[int]] = {}
+    for place, waiting in enumerate(group):
+        if waiting.lot is None:
+            found.append([place])
+            continue
+        lot = lots.setdefault(waiting.lot, [])
+        if not lot:
+            found.append(lot)
+        lot.append(place)
+    return found
+
+
+def _work(lot: Sequence[Waiting]) -> Work:
+    work = lot[0].work
+    if not lot[0].joins:
+        return work
+    return Work(work.function, (work.args[0], [waiting.work.args[1] for waiting in lot]))
 
 
 def _see_it_through(_: object) -> trio.lowlevel.Abort:
     return trio.lowlevel.Abort.FAILED
 
 
-def _closed() -> Unavailable:
+def closed() -> Unavailable:
+    """The error of whoever still asks a store that is closing."""
     return Unavailable("The store is closing.", code="store_closed")
-
-
-def _outage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the disk or another program is to blame; a wrong statement is our own mistake."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _OUTAGES
-
-
-def _unavailable(error: sqlite3.Error) -> Unavailable:
-    return Unavailable(f"The store cannot be used now ({error}).", code="store_unavailable")

@@ -12,6 +12,19 @@ from booper.domain.errors import Misconfigured
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import asyncpg
+
+
+LOCK = 0x626F6F706572  # "booper": whoever migrates a PostgreSQL database holds it
+PATIENCE = 600  # seconds to wait for somebody else who migrates
+LONGEST = 86_400.0  # seconds that one migration may take: a large table may need hours
+_JOURNAL = (
+    "CREATE TABLE IF NOT EXISTS migrations ("
+    " number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,"
+    " applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP)"
+)
+APPLIED = "SELECT number, checksum FROM migrations ORDER BY 1"
+
 
 class Migration(NamedTuple):
     """One file `NNNN_name.sql`."""
@@ -46,15 +59,47 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] | No
     migration that was edited after it had been applied.
     """
     wanted = shipped() if migrations is None else migrations
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS migrations ("
-        " number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,"
-        " applied_at TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT"
-    )
-    applied = connection.execute("SELECT number, checksum FROM migrations ORDER BY 1").fetchall()
+    connection.execute(_JOURNAL + " STRICT")
+    applied = connection.execute(APPLIED).fetchall()
+    new = waiting(applied, wanted)
+    for migration in new:
+        _apply(connection, migration)
+    return len(new)
+
+
+async def migrate_postgresql(
+    connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
+    migrations: Sequence[Migration] | None = None,
+) -> int:
+    """The same for PostgreSQL, all or nothing, one process at a time. Runs in asyncio."""
+    wanted = shipped("postgresql") if migrations is None else migrations
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK, timeout=PATIENCE * 2)
+        await connection.execute("SET LOCAL lock_timeout = 0")
+        await connection.execute(_JOURNAL)
+        new = waiting([tuple(row) for row in await connection.fetch(APPLIED)], wanted)
+        for migration in new:
+            await connection.execute(migration.sql, timeout=LONGEST)
+            await connection.execute(
+                "INSERT INTO migrations (number, name, checksum) VALUES ($1, $2, $3)",
+                migration.number,
+                migration.name,
+                migration.checksum,
+            )
+    return len(new)
+
+
+def waiting(applied: Sequence[tuple[int, str]], wanted: Sequence[Migration]) -> Sequence[Migration]:
+    """Those not applied yet.
+
+    Raises Misconfigured for a database newer than this Booper (`database_newer`) and for a
+    migration that was edited after it had been applied (`migration_changed`).
+    """
     if len(applied) > len(wanted):
         raise Misconfigured(
-            f"The database is at migration {len(applied)}, this Booper knows {len(wanted)}.",
+            f"The database is at migration {len(applied)}, this Booper knows {len(wanted)}:"
+            " it needs the newer program.",
             code="database_newer",
         )
     for (number, checksum), migration in zip(applied, wanted, strict=False):
@@ -63,9 +108,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] | No
                 f"Migration {number} was changed after it had been applied.",
                 code="migration_changed",
             )
-    for migration in wanted[len(applied) :]:
-        _apply(connection, migration)
-    return len(wanted) - len(applied)
+    return wanted[len(applied) :]
 
 
 def _apply(connection: sqlite3.Connection, migration: Migration) -> None:

@@ -7,21 +7,41 @@ it no longer holds it, nothing is written.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from booper.domain.delivery import Batch, Settlement, Target
-from booper.domain.outcome import Kind
+from booper.domain.delivery import Batch, Target
+from booper.domain.fairness import turns
+from booper.domain.poison import LAPSE, PROCESS
 from booper.ports import Sql
-from booper.store import deliveries, devices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from booper.domain.fairness import Hand
     from booper.ports import Tx
 
 _encode = msgspec.json.encode
+_decode = msgspec.json.Decoder(list[int]).decode
+_NOBODY: list[Any] = [b"", 0.0]
+
+
+class Claimed(NamedTuple):
+    """A leased batch whose device tokens are still sealed; `sealed`: one for each target."""
+
+    batch: Batch
+    sealed: list[bytes]
+    orphan: bool = False  # its app was deleted
+
+    def opened(self, tokens: Sequence[str]) -> Batch:
+        """The batch ready to send, with its device tokens as `ports.DeviceTokens` opened them."""
+        targets = tuple(
+            Target(target.device, token, target.registered_at)
+            for target, token in zip(self.batch.targets, tokens, strict=True)
+        )
+        return msgspec.structs.replace(self.batch, targets=targets)
 
 
 class Held(NamedTuple):
@@ -33,35 +53,57 @@ class Held(NamedTuple):
 
 _CLAIM = Sql(
     "UPDATE batches SET lease = ?, lease_until = ?, leased_by = ? WHERE number IN"
-    " (SELECT number FROM batches WHERE instance = ? AND lease IS NULL AND due_at <= ?"
-    "  ORDER BY due_at, number LIMIT ?) RETURNING number"
+    " (SELECT number FROM batches WHERE instance = ? AND line = ? AND lease IS NULL"
+    "  AND due_at <= ? AND deaths = 0 ORDER BY due_at, number LIMIT ?) RETURNING number",
+    "UPDATE batches SET lease = $1, lease_until = $2, leased_by = $3 WHERE number IN"
+    " (SELECT number FROM batches WHERE instance = $4 AND line = $5 AND lease IS NULL"
+    "  AND due_at <= $6 AND deaths = 0 ORDER BY due_at, number LIMIT $7 FOR UPDATE SKIP LOCKED)"
+    " RETURNING number",
 )
+# The lines in which something is due: one look into the index for each line that waits.
+_LINES = Sql(
+    "WITH RECURSIVE lines (line) AS ("
+    " SELECT min(line) FROM batches WHERE instance = ?1 AND lease IS NULL"
+    " UNION ALL SELECT (SELECT min(line) FROM batches"
+    "  WHERE instance = ?1 AND lease IS NULL AND line > lines.line)"
+    " FROM lines WHERE lines.line IS NOT NULL)"
+    " SELECT line FROM lines WHERE line IS NOT NULL AND EXISTS (SELECT 1 FROM batches b"
+    "  WHERE b.instance = ?1 AND b.lease IS NULL AND b.line = lines.line AND b.due_at <= ?2"
+    "  AND b.deaths = 0)"
+)
+_ORPHAN = "EXISTS (SELECT 1 FROM apps a WHERE a.id = n.tenant AND a.deleted_at IS NOT NULL)"
+_LOADED = (
+    "SELECT b.number, b.lease, b.notification, n.id, b.instance, b.attempt + 1, n.content,"  # noqa: S608 - our own words
+    f" coalesce(n.scheduled_at, n.created_at), n.expires_at, b.line, b.devices, {_ORPHAN}"
+    " FROM batches b JOIN notifications n ON n.number = b.notification"
+)
+_LISTED = 10  # where the devices stand in such a row
 _LOAD = Sql(
-    "SELECT b.number, b.lease, b.notification, n.id, b.instance, b.attempt + 1, n.content,"
-    " n.created_at, n.expires_at FROM batches b JOIN notifications n ON n.number = b.notification"
-    " WHERE b.number = ?"
+    f"{_LOADED} WHERE b.number IN (SELECT value FROM json_each(?)) ORDER BY b.number",  # noqa: S608
+    f"{_LOADED} WHERE b.number IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)"
+    " ORDER BY b.number",
 )
-_TARGETS = Sql(
-    "SELECT j.value, coalesce(d.token, ''), coalesce(d.registered_at, 0.0)"
-    " FROM batches b, json_each(b.devices) j LEFT JOIN devices d ON d.number = j.value"
-    " WHERE b.number = ? ORDER BY j.key"
+_DEVICES = Sql(
+    "SELECT d.number, coalesce(d.sealed, CAST(d.fingerprint AS BLOB)), d.registered_at"
+    " FROM json_each(?) j JOIN devices d ON d.number = j.value",
+    "SELECT number, coalesce(sealed, convert_to(fingerprint, 'UTF8')), registered_at FROM devices"
+    " WHERE number = ANY(translate($1, '[]', '{}')::bigint[])",
 )
-_NEXT_DUE = Sql("SELECT min(due_at) FROM batches WHERE instance = ? AND lease IS NULL")
-_TAKE = Sql("DELETE FROM batches WHERE number = ? AND lease = ?")
-_AGAIN = Sql(
-    "INSERT INTO batches (notification, instance, devices, size, attempt, due_at, last_reason)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
-)
-_COUNT = Sql(
-    "UPDATE notifications SET accepted = accepted + ?, failed = failed + ?, gone = gone + ?,"
-    " expired = expired + ?, not_configured = not_configured + ?, retried = retried + ?,"
-    " maybe_doubled = maybe_doubled + ? WHERE number = ?"
+# One look into the index per instance with waiting batches, however many batches there are.
+_WAITING = Sql(
+    "WITH RECURSIVE waiting (instance) AS ("
+    " SELECT min(instance) FROM batches WHERE lease IS NULL"
+    " UNION ALL SELECT (SELECT min(instance) FROM batches"
+    "  WHERE lease IS NULL AND instance > waiting.instance)"
+    " FROM waiting WHERE waiting.instance IS NOT NULL)"
+    " SELECT instance, (SELECT min(due_at) FROM batches b"
+    "  WHERE b.instance = waiting.instance AND b.lease IS NULL)"
+    " FROM waiting WHERE instance IS NOT NULL"
 )
 _RENEW = Sql("UPDATE batches SET lease_until = ? WHERE number = ? AND lease = ?")
-_RELEASE = Sql(
-    "UPDATE batches SET lease = NULL, lease_until = NULL, leased_by = NULL, due_at = ?"
-    " WHERE number = ? AND lease = ?"
-)
+_FREE = "UPDATE batches SET lease = NULL, lease_until = NULL, leased_by = NULL"
+_RELEASE = Sql(f"{_FREE}, due_at = ? WHERE number = ? AND lease = ?")
+_DIED = Sql(f"{_FREE}, due_at = ?, deaths = deaths + 1, death = ? WHERE number = ? AND lease = ?")
 _DOUBT = Sql(
     "UPDATE notifications SET maybe_doubled = maybe_doubled + coalesce("
     " (SELECT sum(size) FROM batches b WHERE b.notification = notifications.number"
@@ -74,75 +116,72 @@ _DOUBT_HELD = Sql(
     " WHERE b.number = ? AND b.lease = ? AND b.notification = notifications.number"
 )
 _RELEASE_EXPIRED = Sql(
-    "UPDATE batches SET lease = NULL, lease_until = NULL, leased_by = NULL"
-    " WHERE lease IS NOT NULL AND lease_until < ?"
+    f"{_FREE}, deaths = deaths + 1, death = ? WHERE lease IS NOT NULL AND lease_until < ?"
+)
+_DOUBT_OF = Sql(
+    "UPDATE notifications SET maybe_doubled = maybe_doubled + coalesce("
+    " (SELECT sum(size) FROM batches b WHERE b.notification = notifications.number"
+    "  AND b.lease IS NOT NULL AND b.leased_by = ?1), 0)"
+    " WHERE number IN (SELECT notification FROM batches"
+    "  WHERE lease IS NOT NULL AND leased_by = ?1)"
+)
+_RELEASE_OF = Sql(f"{_FREE} WHERE lease IS NOT NULL AND leased_by = ?")
+_RELEASE_DEAD = Sql(
+    f"{_FREE}, deaths = deaths + 1, death = ? WHERE lease IS NOT NULL AND leased_by = ?"
+)
+_HOLDERS = Sql(
+    "SELECT leased_by, count(*) FROM batches WHERE lease IS NOT NULL AND leased_by IS NOT NULL"
+    " GROUP BY leased_by"
 )
 _EXPIRED = Sql("SELECT 1 FROM batches WHERE lease IS NOT NULL AND lease_until < ? LIMIT 1")
 _FOREVER = 1e18
 
 
 async def claim(
-    tx: Tx, wants: Sequence[tuple[str, int]], *, lease: str, node: str, now: float, until: float
-) -> list[Batch]:
-    """Lease due batches, oldest first, for each (instance, how many at most)."""
-    claimed: list[Batch] = []
-    for instance, room in wants:
-        rows = await tx.fetch(_CLAIM, lease, until, node, instance, now, room)
-        for (number,) in sorted(rows):
-            (row,) = await tx.fetch(_LOAD, number)
-            targets = tuple(Target(*target) for target in await tx.fetch(_TARGETS, number))
-            claimed.append(Batch(*(*row, targets)))
+    tx: Tx,
+    wants: Mapping[str, Hand],
+    *,
+    most: int,
+    lease: str,
+    node: str,
+    now: float,
+    until: float,
+) -> list[Claimed]:
+    """Lease due batches for what these instances can take, at most `most` for each, in fair turns:
+    the lines in the order of their service, each line's oldest first."""
+    numbers: list[int] = []
+    for instance, hand in wants.items():
+        lines = [line for (line,) in await tx.fetch(_LINES, instance, now)]
+        left = most
+        for line, count in turns(lines, hand).items():
+            some = min(count, left)
+            rows = await tx.fetch(_CLAIM, lease, until, node, instance, line, now, some)
+            numbers += sorted(number for (number,) in rows)
+            left -= len(rows)
+            if not left:
+                break
+    found = {one.batch.number: one for one in await load(tx, numbers)} if numbers else {}
+    return [found[number] for number in numbers]
+
+
+async def load(tx: Tx, numbers: Sequence[int]) -> list[Claimed]:
+    """These batches with their targets, oldest first; a device that is no more has no token."""
+    rows = await tx.fetch(_LOAD, _encode(numbers).decode())
+    lists = [_decode(row[_LISTED]) for row in rows]
+    named = _encode([*chain.from_iterable(lists)]).decode()
+    known = {number: rest for number, *rest in await tx.fetch(_DEVICES, named)}
+    claimed = []
+    for (*row, line, _, orphan), devices in zip(rows, lists, strict=True):
+        found = [known.get(device, _NOBODY) for device in devices]
+        told = tuple(Target(d, "", at) for d, (_, at) in zip(devices, found, strict=True))
+        sealed = [token for token, _ in found]
+        claimed.append(Claimed(Batch(*(*row, told, line)), sealed, bool(orphan)))
     return claimed
 
 
-async def next_due(tx: Tx, instances: Sequence[str]) -> float | None:
-    """When (Unix seconds) the next waiting batch of these instances is due; None: there is none."""
-    found = [(await tx.fetch(_NEXT_DUE, name))[0][0] for name in instances]
-    return min((due for due in found if due is not None), default=None)
-
-
-async def settle(tx: Tx, settlements: Sequence[Settlement], now: float) -> list[bool]:
-    """Write what the tries meant; False where the lease was lost, and then nothing was written."""
-    return [await _settle_one(tx, settlement, now) for settlement in settlements]
-
-
-async def _settle_one(tx: Tx, done: Settlement, now: float) -> bool:
-    rows = await tx.fetch(_LOAD, done.batch)
-    if not rows or await tx.execute(_TAKE, done.batch, done.lease) == 0:
-        return False
-    instance, attempt = rows[0][4], rows[0][5]
-    await deliveries.append(tx, done.notification, done.final, attempt, now)
-    await tx.execute_many(
-        _AGAIN,
-        [
-            (
-                done.notification,
-                instance,
-                _encode(again.devices).decode(),
-                len(again.devices),
-                again.attempt,
-                again.due_at,
-                again.reason,
-            )
-            for again in done.again
-        ],
-    )
-    if done.gone:
-        reasons = {result.device: result.outcome.reason for result in done.final}
-        await devices.mark_gone(tx, [(device, reasons[device]) for device in done.gone], now)
-    await tx.execute(
-        _COUNT,
-        done.count(Kind.ACCEPTED),
-        done.count(Kind.FAILED),
-        done.count(Kind.GONE),
-        done.count(Kind.EXPIRED),
-        done.count(Kind.UNROUTED),
-        sum(len(again.devices) for again in done.again),
-        done.maybe_doubled,
-        done.notification,
-    )
-    await deliveries.finish(tx, done.notification, now)
-    return True
+async def waiting(tx: Tx) -> list[tuple[str, float]]:
+    """The instances with waiting batches, and when (Unix seconds) the first of each is due."""
+    return [(row[0], row[1]) for row in await tx.fetch(_WAITING)]
 
 
 async def renew(tx: Tx, held: Sequence[Held], until: float) -> None:
@@ -150,17 +189,23 @@ async def renew(tx: Tx, held: Sequence[Held], until: float) -> None:
     await tx.execute_many(_RENEW, [(until, batch, lease) for batch, lease in held])
 
 
-async def release(tx: Tx, held: Sequence[Held], due_at: float, *, doubt: bool) -> None:
-    """Give batches back; they are due again at `due_at`. `doubt`: they may have been sent."""
+async def release(
+    tx: Tx, held: Sequence[Held], due_at: float, *, doubt: bool, death: str = ""
+) -> None:
+    """Give batches back; they are due again at `due_at`. `doubt`: they may have been sent.
+    `death`: what their holder died of."""
     if doubt:
         await tx.execute_many(_DOUBT_HELD, held)
-    await tx.execute_many(_RELEASE, [(due_at, batch, lease) for batch, lease in held])
+    if death:
+        await tx.execute_many(_DIED, [(due_at, death, batch, lease) for batch, lease in held])
+    else:
+        await tx.execute_many(_RELEASE, [(due_at, batch, lease) for batch, lease in held])
 
 
-async def release_expired(tx: Tx, now: float) -> int:
+async def release_expired(tx: Tx, now: float, death: str = LAPSE) -> int:
     """Give back every batch whose lease ran out; it may have been sent, and is counted as such."""
     await tx.execute(_DOUBT, now)
-    return await tx.execute(_RELEASE_EXPIRED, now)
+    return await tx.execute(_RELEASE_EXPIRED, death, now)
 
 
 async def expired(tx: Tx, now: float) -> bool:
@@ -170,4 +215,17 @@ async def expired(tx: Tx, now: float) -> bool:
 
 async def release_all(tx: Tx) -> int:
     """Give back every leased batch: for the start of the only process that may hold leases."""
-    return await release_expired(tx, _FOREVER)
+    return await release_expired(tx, _FOREVER, PROCESS)
+
+
+async def release_of(tx: Tx, node: str, *, died: bool = True) -> int:
+    """Give back what a node still holds: after it died, or for its own orderly end."""
+    await tx.execute(_DOUBT_OF, node)
+    if died:
+        return await tx.execute(_RELEASE_DEAD, PROCESS, node)
+    return await tx.execute(_RELEASE_OF, node)
+
+
+async def holders(tx: Tx) -> dict[str, int]:
+    """The nodes that hold leases, and how many batches each."""
+    return {row[0]: row[1] for row in await tx.fetch(_HOLDERS)}

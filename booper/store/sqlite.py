@@ -7,13 +7,13 @@ import os
 import sqlite3
 import time
 from contextlib import ExitStack, asynccontextmanager, closing
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import trio
 
 from booper.domain.errors import Misconfigured
-from booper.store.group_commit import PATIENCE, SqliteDatabase
-from booper.store.migrate import migrate
+from booper.store.migrate import APPLIED, migrate
+from booper.store.sqlite_driver import PATIENCE, PAUSE, SqliteDatabase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -61,21 +61,51 @@ def _flush_seconds(path: Path) -> float:
     return sorted(times)[2]
 
 
+async def _alone(lock: IO[bytes], wait: float) -> None:
+    """Take the lock; BlockingIOError if another process still has it after `wait` seconds."""
+    give_up = trio.current_time() + wait
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if trio.current_time() >= give_up:
+                raise
+        await trio.sleep(PAUSE)
+
+
+def look_sqlite(path: Path) -> list[tuple[int, str]]:
+    """The migrations that a file has had (number, checksum); none for one that is not there.
+
+    Changes nothing, also while another process holds it. Raises Misconfigured for no database.
+    """
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as opened:
+            there = "SELECT 1 FROM sqlite_schema WHERE name = 'migrations'"
+            return opened.execute(APPLIED).fetchall() if opened.execute(there).fetchall() else []
+    except sqlite3.DatabaseError as error:
+        raise Misconfigured(
+            f"{path} cannot be read as a database: {error}.", code="database_file"
+        ) from error
+
+
 @asynccontextmanager
 async def open_sqlite(
-    path: Path, *, slow: bool | None = None, patience: float = PATIENCE
+    path: Path, *, slow: bool | None = None, patience: float = PATIENCE, wait: float = 0.0
 ) -> AsyncIterator[SqliteDatabase]:
     """The database in `path`, made or migrated as needed; one process at a time may hold it.
 
     `slow`: commit in a thread; None measures the disk. `patience`: seconds that a write waits for
-    another program's lock. Raises Misconfigured when the folder is missing or not writable, the
-    file is not a Booper database, is newer than this Booper, or is held by another process.
-    Leaving the block commits what waits first.
+    another program's lock; `wait`: that this waits for another process to let go of the file.
+    Raises Misconfigured when the folder is missing or not writable, the file is not a Booper
+    database, is newer than this Booper, or is held by another process. Leaving the block commits
+    what waits first.
     """
     with ExitStack() as opened:
         try:
             lock = opened.enter_context(path.with_name(path.name + ".lock").open("wb"))
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            await _alone(lock, wait)
             slow = _flush_seconds(path) > SLOW_FLUSH if slow is None else slow
         except BlockingIOError:
             raise Misconfigured(
@@ -89,13 +119,14 @@ async def open_sqlite(
         try:
             writer = opened.enter_context(closing(_connect(path)))
             reader = opened.enter_context(closing(_connect(path)))
-            migrate(writer)
+            migrated = migrate(writer)
         except sqlite3.DatabaseError as error:
             raise Misconfigured(
                 f"{path} cannot be used as a database: {error}.", code="database_file"
             ) from error
         writer.execute("PRAGMA busy_timeout=0")  # `_begin` waits for it, and lets others work
         database = SqliteDatabase(writer, reader, slow=slow, patience=patience)
+        database.migrated = migrated
         async with trio.open_nursery() as nursery:
             nursery.start_soon(database.run)
             try:

@@ -43,11 +43,11 @@ async def dial(endpoint: Endpoint) -> Line:
 
 
 async def _dial(endpoint: Endpoint) -> Line:
-    session = tls.Tls(tls.context(endpoint.ca_file), endpoint.host)
+    session = tls.Tls(tls.context(endpoint.ca_file, endpoint.certificate), endpoint.host)
     if endpoint.proxy is None:
         stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
     else:
-        stream = await _tunnel(endpoint, proxy.parse(endpoint.proxy))
+        stream = await _tunnel(endpoint, proxy.parse(endpoint.proxy.reveal()))
     try:
         await _handshake(stream, session)
         stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

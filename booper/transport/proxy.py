@@ -6,6 +6,8 @@ from base64 import b64encode
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from booper.domain.secret import Secret
+
 HEAD_LIMIT = 8192  # bytes a proxy may use for the head of its answer
 
 
@@ -14,11 +16,11 @@ class ProxyError(Exception):
 
 
 class Proxy(NamedTuple):
-    """Where the proxy listens and what it wants to see."""
+    """Where the proxy listens and what it wants to see: the value of Proxy-Authorization."""
 
     host: str
     port: int
-    credentials: str | None  # the value of Proxy-Authorization
+    credentials: Secret | None
 
 
 def parse(url: str) -> Proxy:
@@ -33,7 +35,7 @@ def parse(url: str) -> Proxy:
     credentials = None
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        credentials = "Basic " + b64encode(pair.encode()).decode()
+        credentials = Secret("Basic " + b64encode(pair.encode()).decode())
     return Proxy(parts.hostname, port or 3128, credentials)
 
 
@@ -45,7 +47,7 @@ def request(proxy: Proxy, host: str, port: int) -> bytes:
         raise ProxyError("the host name holds characters no host name has")
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     if proxy.credentials:
-        lines.append(f"Proxy-Authorization: {proxy.credentials}")
+        lines.append(f"Proxy-Authorization: {proxy.credentials.reveal()}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""What waits for room: sendings in the order they came, those that came back first."""
+"""What waits for room. What came back goes first; then who fits one chunk; long ones take turns."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _NEVER = Lost(sent=False, reason="mistake")
 CHUNK = 128  # requests per write: the peer works on them while we encode the next
+SHARE = 4  # every fourth chunk is a long one's, however many short ones come
 
 
 class Taker(Protocol):
@@ -36,11 +37,15 @@ class Queue:
         """Requests that came back so far."""
         self.returned: list[Sending] = []
         """Sendings with requests that came back; `reclaim` queues them."""
-        self._order: OrderedDict[Sending, None] = OrderedDict()
+        self._again: OrderedDict[Sending, None] = OrderedDict()
+        self._short: OrderedDict[Sending, None] = OrderedDict()
+        self._long: OrderedDict[Sending, None] = OrderedDict()
+        self._chunks = 0
 
     def put(self, sending: Sending) -> None:
-        """Behind all others."""
-        self._order[sending] = None
+        """Behind all others of its kind."""
+        line = self._short if sending.waiting <= CHUNK else self._long
+        line[sending] = None
         self.count += sending.waiting
 
     def fill(self, taker: Taker) -> None:
@@ -55,22 +60,31 @@ class Queue:
         taker.flush()
 
     def _hand(self, taker: Taker, left: int) -> None:
-        while left > 0 and self._order:
-            sending = next(iter(self._order))
+        self._chunks += 1
+        while left > 0 and (line := self._line()):
+            sending = next(iter(line))
             try:
                 took = taker.submit(sending, left)
             except ValueError as error:  # the template cannot be sent, so nothing of it was
                 sending.mistake = error
-                self._order.pop(sending)
+                del line[sending]
                 self.count -= sending.drop(_NEVER)
                 sending.wake()
                 continue
             if not sending.runs:
-                del self._order[sending]
+                del line[sending]
+            elif line is self._long:
+                line.move_to_end(sending)
             if not took:
                 return
             self.count -= took
             left -= took
+
+    def _line(self) -> OrderedDict[Sending, None]:
+        """Whose turn it is; empty if nothing waits."""
+        if self._long and self._chunks % SHARE == 0:
+            return self._long
+        return self._again or self._short or self._long
 
     def reclaim(self) -> bool:
         """Queue what came back, ahead of everything else; whether anything did."""
@@ -78,8 +92,10 @@ class Queue:
             return False
         for sending in self.returned:
             again = sending.requeue()
-            self._order[sending] = None
-            self._order.move_to_end(sending, last=False)
+            self._short.pop(sending, None)
+            self._long.pop(sending, None)
+            self._again[sending] = None
+            self._again.move_to_end(sending, last=False)
             self.count += again
             self.replayed += again
         self.returned.clear()
@@ -87,12 +103,13 @@ class Queue:
 
     def remove(self, sending: Sending, answer: Lost) -> None:
         """Take it out; what of it waited gets `answer`."""
-        self._order.pop(sending, None)
+        for line in (self._again, self._short, self._long):
+            line.pop(sending, None)
         self.count -= sending.drop(answer)
 
     def fail(self, answer: Lost) -> None:
         """Everything that waits gets `answer`; who has nothing else open is woken."""
-        for sending in list(self._order):
+        for sending in [*self._again, *self._short, *self._long]:
             self.remove(sending, answer)
             if not sending.left:
                 sending.wake()

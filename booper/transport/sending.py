@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from booper.wire import Lost, Stamp, Template
 
 REPLAYS = 3  # how often one request that was provably never processed is sent again by itself
+FAREWELLS = 12  # the same where the connection only said goodbye: that was not about the request
+_FAREWELL = ("goaway", "NO_ERROR")
 
 
 class Sending(Batch):
     """A batch with a memory of which of its stamps no connection has taken.
 
     `runs` are those stamps as stretches [start, stop), in order. An answer that says "never
-    processed" puts its stamp back there, at most REPLAYS times, and the sending on the list of
-    `returned` ones, for the pool to queue it again.
+    processed" puts its stamp back there, at most REPLAYS times (or FAREWELLS), and the sending on
+    the list of `returned` ones, for the pool to queue it again.
     """
 
     __slots__ = (
@@ -68,7 +70,7 @@ class Sending(Batch):
 
     def lost(self, index: int, answer: Lost) -> None:
         """Called by the engine in the middle of reading: only takes note."""
-        if answer.sent or self._done or not self._may_go_again(index):
+        if answer.sent or self._done or not self._may_go_again(index, answer):
             super().lost(index, answer)
             return
         if not self._again:
@@ -110,11 +112,11 @@ class Sending(Batch):
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def _may_go_again(self, index: int) -> bool:
+    def _may_go_again(self, index: int, answer: Lost) -> bool:
         if self._tries is None:
             self._tries = {}
         tries = self._tries[index] = self._tries.get(index, 0) + 1
-        return tries <= REPLAYS
+        return tries <= (FAREWELLS if (answer.reason, answer.detail) == _FAREWELL else REPLAYS)
 
 
 def stretches(indexes: Iterable[int]) -> Iterable[tuple[int, int]]:

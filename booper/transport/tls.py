@@ -5,34 +5,57 @@ No socket here, so that a test may cut the ciphertext wherever it likes.
 
 from __future__ import annotations
 
+import os
 import ssl
 from functools import cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from booper.transport.line import RECEIVE, LineClosed
+
+if TYPE_CHECKING:
+    from booper.wire import ClientCertificate
 
 RECORD = 16384  # the most plaintext one TLS record can hold (RFC 8446 §5.1)
 
 
-def context(ca_file: str | None = None) -> ssl.SSLContext:
-    """A client's settings: verified chain, verified host name, TLS 1.2 or newer, HTTP/2 only.
+def context(
+    ca_file: str | None = None, certificate: ClientCertificate | None = None, alpn: str = "h2"
+) -> ssl.SSLContext:
+    """A client's settings: verified chain, verified host name, TLS 1.2 or newer, one protocol.
 
     `ca_file` replaces the system's authorities; there is no way to switch verification off.
-    Raises OSError or ssl.SSLError when the file cannot be read.
+    Raises OSError or ssl.SSLError when the file cannot be read, or the certificate not be used.
     """
-    return _system() if ca_file is None else _context(ca_file)
+    if certificate is not None:
+        made = _context(ca_file, alpn)
+        _show(made, certificate)
+        return made
+    return _system(alpn) if ca_file is None else _context(ca_file, alpn)
 
 
 @cache
-def _system() -> ssl.SSLContext:
-    return _context(None)  # once per process: reading the system's authorities takes 35 ms
+def _system(alpn: str) -> ssl.SSLContext:
+    return _context(None, alpn)  # once per process: reading the system's authorities takes 35 ms
 
 
-def _context(ca_file: str | None) -> ssl.SSLContext:
+def _context(ca_file: str | None, alpn: str) -> ssl.SSLContext:
     made = ssl.create_default_context(cafile=ca_file)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.set_alpn_protocols(["h2"])
+    made.set_alpn_protocols([alpn])
     return made
+
+
+def _show(settings: ssl.SSLContext, certificate: ClientCertificate) -> None:
+    """Python takes a private key only from a file: this one is in memory, has no name in any
+    directory, nobody but this process can open it, and it is gone when this returns."""
+    memory = os.memfd_create("client", os.MFD_CLOEXEC)
+    try:
+        os.fchmod(memory, 0o600)
+        with open(memory, "wb", closefd=False) as file:
+            file.write(certificate.pem.reveal().encode())
+        settings.load_cert_chain(f"/proc/self/fd/{memory}")
+    finally:
+        os.close(memory)
 
 
 class Tls:

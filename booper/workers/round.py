@@ -4,6 +4,7 @@ then rest until somebody wakes it or a tick passes. An outage of the store is me
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -21,12 +22,25 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class Round(Actor):
-    """An actor with one standing task; its mailbox stays free for wake-ups."""
+class Lane:
+    """One of the tasks that step: at work, or resting until it is woken or a time has passed."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self) -> None:
+        self.awake = trio.Event()
+        self.resting = False
+
+
+class Round(Actor):
+    """An actor with standing tasks; its mailbox stays free for wake-ups.
+
+    With several `lanes` a step may begin while another one is still waiting for the store, so that
+    what takes long does not hold up what comes meanwhile. The second is only woken where the first
+    is at work.
+    """
+
+    def __init__(self, delivery: Delivery, lanes: int = 1) -> None:
         self.delivery = delivery
-        self._awake = trio.Event()
+        self._lanes = [Lane() for _ in range(lanes)]
         self._standing: list[trio.CancelScope] = []
         self._down = False
 
@@ -35,12 +49,13 @@ class Round(Actor):
         raise NotImplementedError
 
     async def init(self) -> None:
-        self.stand(self._work)
+        for lane in self._lanes:
+            self.stand(partial(self._work, lane))
 
     async def handle_cast(self, message: Cast) -> None:
         match message:
             case Wake():
-                self._awake.set()
+                self.wake()
             case _:
                 await super().handle_cast(message)
 
@@ -59,17 +74,26 @@ class Round(Actor):
 
         self.nursery.start_soon(run)
 
-    def wake(self) -> None:
-        """Cut the present rest short."""
-        self._awake.set()
+    @property
+    def woken(self) -> bool:
+        """Whether a next step comes without a rest."""
+        return any(lane.awake.is_set() for lane in self._lanes)
 
-    async def _work(self) -> None:
+    def wake(self) -> None:
+        """Cut a rest short; if nobody rests, nobody will after this step."""
+        resting = [lane for lane in self._lanes if lane.resting and not lane.awake.is_set()]
+        for lane in resting[:1] or self._lanes:
+            lane.awake.set()
+
+    async def _work(self, lane: Lane) -> None:
         while True:
-            self._awake = trio.Event()
+            lane.awake = trio.Event()
             rest = await self._try_step()
             if rest > 0:
+                lane.resting = True
                 with trio.move_on_after(min(rest, self.delivery.tick)):
-                    await self._awake.wait()
+                    await lane.awake.wait()
+                lane.resting = False
             else:
                 await trio.lowlevel.checkpoint()
 

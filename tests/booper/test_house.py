@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from booper.domain import instance, notification
+from booper.domain import breaker, instance, notification
 
 if TYPE_CHECKING:
     from booper.domain.machine import Machine
@@ -28,8 +28,17 @@ EFFECTS = re.compile(
 MAY_ASK = ("booper/clock.py", "booper/simulators/", "booper/bench/", "booper/cli/")
 MAY_ASK_THIS = {"booper/store/sqlite.py": {"time.perf_counter"}}  # how quick the disk is
 
-# A third party's client on its own event loop, to be measured against and to judge the simulator.
-MAY_ASYNCIO = {"booper/bench/rivals.py", "tests/booper/simulators/aioapns_sender.py"}
+# The bridge and what runs inside it; a third party's client on its own event loop.
+MAY_ASYNCIO = {
+    "booper/bridge.py",
+    "booper/store/postgresql_driver.py",  # runs inside the bridge
+    "booper/limiter/redis.py",  # likewise
+    "booper/bench/rivals.py",
+    "booper/bench/queue_rivals.py",
+    "tests/booper/interop/firebase_sender.py",
+    "tests/booper/simulators/aioapns_sender.py",
+    "tests/booper/test_bridge.py",
+}
 
 
 def place(file: Path) -> str:
@@ -129,7 +138,9 @@ def test_no_file_is_called_a_drawer() -> None:
     assert [place(file) for file in MODULES + TESTS if file.stem in drawers] == []
 
 
-@pytest.mark.parametrize("machine", [notification.MACHINE, instance.MACHINE], ids=lambda m: m.name)
+@pytest.mark.parametrize(
+    "machine", [notification.MACHINE, instance.MACHINE, breaker.MACHINE], ids=lambda m: m.name
+)
 def test_the_readme_draws_the_machines_as_their_tables_are(
     machine: Machine[Any, Any],
 ) -> None:

@@ -166,3 +166,12 @@ def test_an_error_about_a_secret_does_not_show_it(tmp_path: Path) -> None:
     file = written(tmp_path, 'shutdown = "x"\nadmin_key = "SECRET"\n[instances.a]\nkey = "SECRET"')
     assert "SECRET" not in refused(file).detail
     assert "SECRET" not in refused(written(tmp_path, 'admin_key = ["SECRET"]')).detail
+
+
+def test_networks_may_be_allowed_by_file_and_by_environment(tmp_path: Path) -> None:
+    file = tmp_path / "booper.toml"
+    file.write_text('[guard]\nallow = ["127.0.0.0/8", "fd00::/8"]\n')
+    assert load(file, {}).guard.networks == ("127.0.0.0/8", "fd00::/8")
+    set_ = {"BOOPER_GUARD__ALLOW": "10.0.0.0/8, fd00::/8"}
+    assert load(file, set_).guard.networks == ("10.0.0.0/8", "fd00::/8")
+    assert load(None, {}).guard.networks == ()

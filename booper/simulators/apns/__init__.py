@@ -4,11 +4,13 @@
     async with trio.open_nursery() as nursery:
         port = await nursery.start(simulator.serve)
 
-`rules` and `tokens` judge, `session` speaks HTTP/2 without I/O, `server` owns the sockets.
+`rules`, `tokens` and `certificates` judge; sockets and HTTP/2 are `serving`'s.
 """
 
 from booper.simulators.apns.account import Account, Registration, TeamKey
+from booper.simulators.apns.certificates import PushCertificate, generate_certificate
 from booper.simulators.apns.desk import Desk, Habits
+from booper.simulators.apns.examiner import ApnsExaminer
 from booper.simulators.apns.keys import SigningKey, generate_key
 from booper.simulators.apns.reasons import REASONS, Verdict
 from booper.simulators.apns.rules import PushRequest, judge
@@ -18,9 +20,11 @@ from booper.simulators.apns.tokens import Standing, TokenJudge
 __all__ = [
     "REASONS",
     "Account",
+    "ApnsExaminer",
     "ApnsSimulator",
     "Desk",
     "Habits",
+    "PushCertificate",
     "PushRequest",
     "Registration",
     "SigningKey",
@@ -28,6 +32,7 @@ __all__ = [
     "TeamKey",
     "TokenJudge",
     "Verdict",
+    "generate_certificate",
     "generate_key",
     "judge",
 ]

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from booper.simulators.apns.reasons import ACCEPTED, Verdict, refuse
+from booper.simulators.serving.judging import PushRequest as PushRequest  # noqa: TC001  (imported from here)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from booper.simulators.apns.account import Account
+    from booper.simulators.apns.certificates import PushCertificate
     from booper.simulators.apns.tokens import Standing, TokenJudge
 
 PATH = b"/3/device/"
@@ -48,15 +50,6 @@ _TOPIC = re.compile(rb"[A-Za-z0-9][A-Za-z0-9.-]{0,254}")
 _EXPIRATION = re.compile(rb"[0-9]{1,12}")
 
 
-class PushRequest(NamedTuple):
-    """One complete request; `headers` lower-case and without the pseudo-headers."""
-
-    method: bytes
-    path: bytes
-    headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
-
-
 class Judgement(NamedTuple):
     """A verdict, whom it concerns, and what the connection has to remember.
 
@@ -77,27 +70,39 @@ def judge(
     tokens: TokenJudge,
     standing: Standing | None,
     now: float,
+    certificate: PushCertificate | None = None,
 ) -> Judgement:
-    """Apple's answer to `request` at `now` (seconds since 1970), given a connection's standing."""
+    """Apple's answer to `request` at `now` (seconds since 1970), given a connection's standing.
+
+    On a connection that showed a certificate no provider token is looked at (our reading).
+    """
     device = device_of(request.path)
     headers = dict(request.headers)
     apns_id, instance = _readable_id(headers), ""
     refusal = check_line(request.method, request.path) or check_repetition(request.headers, headers)
     if refusal is None and apns_id is None and b"apns-id" in headers:
         refusal = refuse("BadMessageId")
-    if refusal is None:
+    allowed: frozenset[str] = frozenset()
+    if refusal is None and certificate is not None:
+        refusal, allowed = certificate.refusal(account.environment), certificate.topics
+        if len(allowed) == 1:
+            headers.setdefault(b"apns-topic", next(iter(allowed)).encode())
+        instance = f"certificate/{headers.get(b'apns-topic', b'').decode('ascii', 'replace')}"
+    elif refusal is None:
         presented = tokens.present(headers.get(b"authorization"), standing, now)
         if isinstance(presented, Verdict):
             refusal = presented
         else:
             standing = presented
+            allowed = standing.token.known.key.topics
             instance = label(standing, headers)
-            refusal = (
-                check_headers(headers)
-                or check_topic(headers, standing)
-                or check_payload(headers, request.body)
-                or check_device(device, headers, account)
-            )
+    if refusal is None:
+        refusal = (
+            check_headers(headers)
+            or check_topic(headers, allowed, exactly=certificate is not None)
+            or check_payload(headers, request.body)
+            or check_device(device, headers, account)
+        )
     return Judgement(refusal or ACCEPTED, device, apns_id, instance, standing)
 
 
@@ -149,10 +154,13 @@ def check_headers(headers: Mapping[bytes, bytes]) -> Verdict | None:
     return None
 
 
-def check_topic(headers: Mapping[bytes, bytes], standing: Standing) -> Verdict | None:
-    """The topic must be there, well formed, end as the push type wants, and be the team's.
+def check_topic(
+    headers: Mapping[bytes, bytes], allowed: frozenset[str], *, exactly: bool = False
+) -> Verdict | None:
+    """The topic must be there, well formed, end as the push type wants, and be allowed.
 
-    Apple does not say which reason a missing suffix gets; BadTopic is our reading.
+    A key for a bundle id may push to all that is derived from it; a certificate names each topic
+    `exactly`. Apple does not say which reason a missing suffix gets; BadTopic is our reading.
     """
     topic = headers.get(b"apns-topic")
     if not topic:
@@ -160,8 +168,8 @@ def check_topic(headers: Mapping[bytes, bytes], standing: Standing) -> Verdict |
     suffix = PUSH_TYPES.get(headers.get(b"apns-push-type", b"alert"), b"")
     if not _TOPIC.fullmatch(topic) or not topic.endswith(suffix):
         return refuse("BadTopic")
-    allowed = standing.token.known.key.topics
-    if allowed and topic.decode() not in allowed and bundle_of(topic) not in allowed:
+    names = {topic.decode()} if exactly else {topic.decode(), bundle_of(topic)}
+    if allowed and names.isdisjoint(allowed):
         return refuse("TopicDisallowed")
     return None
 

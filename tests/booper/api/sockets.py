@@ -13,7 +13,7 @@ import h11
 import trio
 
 from booper.api import server
-from booper.settings import Http, Settings
+from booper.settings import Http, Public, Settings
 from booper.store.sqlite import open_sqlite
 from tests.booper.api.door import app_of
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from booper.store.group_commit import SqliteDatabase
+    from booper.store.sqlite_driver import SqliteDatabase
 
 QUICK = Http(port=0, idle_timeout=0.4, body_timeout=0.6, max_body=2048)
 
@@ -124,7 +124,8 @@ async def listening(
 ) -> AsyncIterator[Front]:
     """A front on a free port, stopped in order at the end; that must take at most 10 s."""
     async with open_sqlite(folder / "b.sqlite3", patience=patience) as database:
-        app = app_of(database, Settings(http=http))
+        free = Public(per_address=0, per_channel=0, changes_per_address=0)
+        app = app_of(database, Settings(http=http, public=free))
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         stopping = trio.Event()
         serve = partial(server.serve, app, http, listeners, stopping.wait, grace)

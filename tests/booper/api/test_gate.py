@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,6 +46,8 @@ JUNK: dict[str, tuple[bytes, int, str]] = {
     "1e400": (b'{"data":{"x":1e400}}', 400, "bad_number"),
     "5000 digits": (b'{"badge":' + b"9" * 5000 + b"}", 400, "bad_number"),
     "5000 decimals": (b'{"badge":0.' + b"9" * 5000 + b"}", 400, "bad_number"),
+    "NUL": (b'{"channel":"a\\u0000b"}', 400, "bad_text"),
+    "NUL behind a backslash": (b'{"data":{"a":["\\\\\\u0000"]}}', 400, "bad_text"),
     "twice the same key": (b'{"channel":"a","channel":"b"}', 400, "duplicate_key"),
     "twice, further in": (b'{"data":{"x":[{"y":1,"y":1}]}}', 400, "duplicate_key"),
     "33 levels": (nested(33), 400, "too_deep"),
@@ -80,38 +83,42 @@ async def test_junk_is_a_problem_on_every_route(tmp_path: Path, path: str) -> No
             assert len(answer.content) < 1000, f"{name}: the answer echoes the input"
 
 
+TEXTS = ("text/plain", "application/x-www-form-urlencoded")
+
+
 @pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize(
-    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx", ",", ""]
-)
+@pytest.mark.parametrize("kind", [None, *TEXTS, "application/jsonx", ",", ""])
 async def test_only_json_is_read(tmp_path: Path, path: str, kind: str | None) -> None:
     async with door(tmp_path) as house:
         headers = {} if kind is None else {"Content-Type": kind}
         answer = await house.post(path, b"{}", headers=headers)
-        problem(answer, 415, "unsupported_media_type")
+        if kind in TEXTS and path in ("/api/notify", "/api/notifications"):
+            problem(answer, 422, "which_audience")  # there, it is what is said
+        else:
+            problem(answer, 415, "unsupported_media_type")
 
 
 async def test_json_may_say_its_charset(tmp_path: Path) -> None:
     async with door(tmp_path) as house:
         headers = {"Content-Type": "Application/JSON; charset=utf-8"}
         answer = await house.post("/api/notify", b"{}", headers=headers)
-        problem(answer, 422, "missing_channel", "/channel")
+        problem(answer, 422, "empty_notification")
 
 
 @pytest.mark.parametrize(
     ("path", "body", "pointer"),
     [
         ("/api/devices", {}, "/provider"),
-        ("/api/devices", {"provider": "apns"}, "/device_token"),
+        ("/api/devices", {"device_token": TOKEN}, "/provider"),
         ("/api/devices", {"provider": 5, "device_token": TOKEN}, "/provider"),
-        ("/api/devices", {"provider": "apns", "device_token": None}, "/device_token"),
+        ("/api/devices", {"provider": "apns", "device_token": 5}, "/device_token"),
         ("/api/devices", {"provider": "apns", "device_token": "x" * 4097}, "/device_token"),
         (
             "/api/devices",
             {"provider": "apns", "device_token": TOKEN, "a/b~c": 1},
             "/a~1b~0c",
         ),
-        ("/api/subscriptions", {"device_id": "x"}, "/channel"),
+        ("/api/subscriptions", {"channel": 5, "device_id": "x"}, "/channel"),
         ("/api/subscriptions", {"channel": "a", "device_id": 5}, "/device_id"),
         ("/api/notify", {"channel": "a", "colour": 1}, "/colour"),
         ("/api/notify", {"channel": "a", "title": 5}, "/title"),
@@ -167,7 +174,7 @@ def test_good_values_pass_unchanged() -> None:
     assert len(gate.tree(b"[%b]" % b",".join([b"1"] * 30_000))) == 30_000  # type: ignore[arg-type]
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
@@ -182,6 +189,29 @@ values: st.SearchStrategy[Any] = st.recursive(
 @given(values)
 def test_every_json_value_of_ordinary_size_passes(value: Any) -> None:
     assert gate.tree(msgspec.json.encode(value)) == value
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "a:b", "é", "", ":"]),
+            st.sampled_from([":", ": ", " :", "\n:"]),
+            st.sampled_from(['"x"', '":y"', '"é\\u00e9"', "null", "true", "1", '{"a":"b"}', "[]"]),
+        ),
+        max_size=4,
+    )
+)
+def test_the_quick_look_sees_what_the_close_one_sees(members: list[tuple[str, str, str]]) -> None:
+    text = ", ".join(f'"{name}"{colon}{value}' for name, colon, value in members)
+    if len({name for name, _, _ in members}) < len(members):
+        with pytest.raises(Malformed, match="twice"):
+            gate.tree(f"{{{text}}}".encode())
+    else:
+        assert gate.tree(f"{{{text}}}".encode()) == json.loads(f"{{{text}}}")
+
+
+def test_a_text_may_speak_of_nul() -> None:
+    assert gate.tree(rb'["\\u0000", "\\\\u0000", "u0000"]') == [r"\u0000", r"\\u0000", "u0000"]
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda s: s.encode("utf-8", "replace")))

@@ -20,13 +20,16 @@ async def admitted(
     """Whether the operator's page opens; if not, it is a 403 that says so."""
     async with door(folder, caller=caller, admin_key=admin_key) as house:
         answer = await house.client.get(path, headers=headers)
-        if answer.status_code == 403:
-            problem(answer, 403, "operators_only")
+        if answer.status_code == 401:
+            presented = "Authorization" in headers
+            problem(answer, 401, "invalid_credential" if presented else "unauthenticated")
+            assert answer.headers["www-authenticate"] == "Bearer"
             return False
         if path.endswith("tree"):
             problem(answer, 503, "not_ready")  # there is no tree behind this door
         else:
-            assert answer.json() == {"instances": {"main": None, "other": None}}
+            found = {one["name"]: one["standing"] for one in answer.json()["instances"]}
+            assert found == {"main": None, "other": None}
         return True
 
 
@@ -52,6 +55,10 @@ async def admitted(
         ("127.0.0.1", {"Host": ""}, False),
         ("127.0.0.1", {"Host": "localhost:8080"}, True),
         ("127.0.0.1", {"Host": "[::1]:8080"}, True),
+        ("127.0.0.1", {"Origin": "http://localhost:3000"}, True),
+        ("127.0.0.1", {"Origin": "https://evil.example"}, False),
+        ("127.0.0.1", {"Origin": "null"}, False),
+        ("127.0.0.1", {"Origin": ""}, False),
         ("10.0.0.1", {"Authorization": "Bearer "}, False),
     ],
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from booper.domain.errors import Unavailable
-from booper.store import devices, notifications
+from booper.store import notifications
 from tests.booper.api.door import (
     POSTS,
     TOKEN,
@@ -39,8 +39,12 @@ async def test_a_device_registers_once_in_one_spelling(tmp_path: Path) -> None:
         assert UUID(first).version == 7
         assert await house.device(TOKEN) == first
         assert await house.device(TOKEN, instance="other") != first
-        stored = await rows(house.database, "SELECT token, instance FROM devices ORDER BY number")
-        assert stored == [(TOKEN, ""), (TOKEN, "other")]
+        sql = "SELECT fingerprint, sealed, instance FROM devices ORDER BY number"
+        (one, sealed, _), (same, again, where) = await rows(house.database, sql)
+        assert (one, where) == (same, "other")
+        assert sealed != again
+        assert TOKEN.encode() not in one.encode() + sealed + again
+        assert await house.tokens.open([sealed, again]) == [TOKEN, TOKEN]
 
 
 @pytest.mark.parametrize(
@@ -134,10 +138,23 @@ async def test_a_notification_is_written_down_before_202(tmp_path: Path, path: s
     ("body", "status", "code", "pointer"),
     [
         ({"channel": "unknown", "title": "t"}, 404, "unknown_channel", None),
+        ({"channel": "news", "raw": {"pigeon": {}}}, 422, "unknown_provider", "/raw"),
+        (
+            {"channel": "news", "title": "t", "loc_args": ["a"]},
+            422,
+            "loc_args_without_key",
+            "/loc_args",
+        ),
+        (
+            {"channel": "news", "live_activity": {"event": 5}},
+            422,
+            "invalid",
+            "/live_activity/event",
+        ),
         ({"channel": "news"}, 422, "empty_notification", None),
         ({"channel": "news", "sound": "x"}, 422, "empty_notification", None),
-        ({"title": "t"}, 422, "missing_channel", "/channel"),
-        ({"channel": 5, "title": "t"}, 422, "missing_channel", "/channel"),
+        ({"title": "t"}, 422, "which_audience", None),
+        ({"channel": 5, "title": "t"}, 422, "invalid", "/channel"),
         ({"channel": "../x", "title": "t"}, 422, "invalid_channel_name", "/channel"),
         (
             {"channel": "news", "title": "t", "collapse_key": "a\r\nb"},
@@ -233,16 +250,6 @@ async def test_a_crash_is_a_problem_that_tells_nothing(
     assert "SECRET" not in written.out + written.err
 
 
-async def test_a_device_may_come_back_after_it_was_called_gone(tmp_path: Path) -> None:
-    async with door(tmp_path) as house:
-        own = await house.device()
-        number = await house.database.read(devices.find, own)
-        await house.database.write(devices.mark_gone, [(number, "Unregistered")], 1.0)
-        assert await house.device() == own
-        gone = await rows(house.database, "SELECT gone_at FROM devices")
-        assert gone == [(None,)]
-
-
 async def test_a_long_outage_says_when_to_come_back(tmp_path: Path) -> None:
     for seconds, header in ((0.2, "1"), (1.4, "1"), (29.6, "30")):
         store = NoDatabase()
@@ -250,7 +257,7 @@ async def test_a_long_outage_says_when_to_come_back(tmp_path: Path) -> None:
         async def away(*args: object, seconds: float = seconds) -> None:
             raise Unavailable("away", retry_after=seconds)
 
-        store.write = away  # type: ignore[method-assign,assignment]
+        store.read = store.write = away  # type: ignore[method-assign,assignment]
         async with door(tmp_path, database=store) as house:
             answer: httpx.Response = await house.post("/api/devices", GOOD["/api/devices"])
             assert answer.headers["retry-after"] == header

@@ -98,7 +98,13 @@ async def test_it_listens_answers_and_ends_in_order(tmp_path: Path, number: sign
                 await trio.sleep(0.05)
         assert answer.json() == {"status": "ready"}
         tree = (await client.get("/api/admin/tree")).json()
-        assert [child["id"] for child in tree["children"]] == ["instances", "delivery", "front"]
+        assert [child["id"] for child in tree["children"]] == [
+            "node",
+            "resolvers",
+            "instances",
+            "delivery",
+            "front",
+        ]
         booper.signal(number)
         assert await booper.ended() == 0
 
@@ -138,6 +144,8 @@ async def test_a_mistake_is_one_line_that_names_it(tmp_path: Path) -> None:
     assert "colour" in await refused(BOOPER_COLOUR="red")
     assert "missing.toml" in await refused("--config", str(tmp_path / "missing.toml"))
     assert "database_url" in await refused("--database", "mysql:x", "--port", "0")
+    options = ("--port", "0", "--database", database)
+    assert "redis_url" in await refused(*options, BOOPER_REDIS="nonsense")
     apns = {"BOOPER_INSTANCES__A__PROVIDER": "apns", "BOOPER_INSTANCES__A__PRIVATE_KEY": "SECRET"}
     line = await refused("--port", "0", "--database", database, **apns)
     assert "missing_settings" in line

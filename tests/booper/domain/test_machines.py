@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from booper.domain import instance, notification
+from booper.domain import breaker, instance, notification
 from booper.domain.machine import IllegalStep, Machine
 
 
@@ -57,8 +57,12 @@ def test_the_diagram_has_one_line_a_step() -> None:
 
 @pytest.mark.parametrize(
     ("machine", "states"),
-    [(notification.MACHINE, notification.State), (instance.MACHINE, instance.State)],
-    ids=["notification", "instance"],
+    [
+        (notification.MACHINE, notification.State),
+        (instance.MACHINE, instance.State),
+        (breaker.MACHINE, breaker.State),
+    ],
+    ids=["notification", "instance", "breaker"],
 )
 def test_every_state_of_the_product_stands_in_its_table(
     machine: Machine[Any, Any], states: type[Enum]
@@ -68,13 +72,14 @@ def test_every_state_of_the_product_stands_in_its_table(
     assert reached | {next(iter(states))} == set(states), "a state that nothing leads to"
 
 
-def test_a_notification_only_goes_forward() -> None:
+def test_a_notification_only_goes_forward_but_for_what_a_receipt_asks_for_again() -> None:
     state, event = notification.State, notification.Event
     step = notification.MACHINE.step
     assert step(state.QUEUED, event.FANNED_OUT) is state.SENDING
     assert step(state.SENDING, event.ALL_FINAL) is state.DONE
-    assert [s for s in state if notification.MACHINE.final(s)] == [state.DONE]
-    for one in event:
+    assert [s for s in state if notification.MACHINE.final(s)] == [state.CANCELLED]
+    assert step(state.DONE, event.REOPENED) is state.SENDING
+    for one in set(event) - {event.REOPENED}:
         with pytest.raises(IllegalStep):
             step(state.DONE, one)
 

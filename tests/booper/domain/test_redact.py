@@ -20,6 +20,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY--
         "ab" * 32,
         "AB" * 16,
         "f1aBcDeFgHiJ:APA91b" + "x" * 120,
+        "https://updates.push.services.mozilla.com/wpush/v2/" + "gAAAAA-b" * 20,
     ],
 )
 def test_secrets_are_scrubbed_wherever_they_stand(secret: str) -> None:
@@ -29,6 +30,13 @@ def test_secrets_are_scrubbed_wherever_they_stand(secret: str) -> None:
     )
 
 
+def test_the_keys_of_a_push_subscription_are_scrubbed() -> None:
+    plain = '{"keys":{"auth":"BTBZMqHH6r4Tts7J_aSIgg","p256dh": "BCVxsr7N_eNg"}}'
+    for text in (plain, plain.replace('"', r"\"")):
+        assert "BTBZ" not in scrub(text)
+        assert "BCVx" not in scrub(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -36,6 +44,7 @@ def test_secrets_are_scrubbed_wherever_they_stand(secret: str) -> None:
         "connect_failed: [Errno 111] Connection refused",
         "notification 0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b",
         "codec.py:12 compile",
+        "see https://booper.example/docs/web-push",
     ],
 )
 def test_ordinary_words_are_left_alone(text: str) -> None:

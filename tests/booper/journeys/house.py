@@ -11,7 +11,7 @@ import trio
 
 from booper import wiring
 from booper.providers import codec
-from booper.settings import Delivery, Http, Settings
+from booper.settings import Delivery, Http, Public, Settings
 from booper.simulators.apns import Account, ApnsSimulator, SigningKey, generate_key
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class Journey:
     async def standing(self, name: str = "apns") -> dict[str, Any] | None:
         """One instance's standing."""
         answer = await self.client.get("/api/admin/instances")
-        standing: dict[str, Any] | None = answer.json()["instances"][name]
+        shown = {one["name"]: one for one in answer.json()["instances"]}
+        standing: dict[str, Any] | None = shown[name]["standing"]
         return standing
 
     async def register(self, count: int, channel: str = "news", **fields: Any) -> list[str]:
@@ -99,7 +100,7 @@ class Journey:
     async def done(self, own: str, patience: float = 30.0) -> dict[str, Any]:
         """The account once every device has its outcome."""
         with trio.fail_after(patience):
-            while (shown := await self.progress(own))["state"] != "done":
+            while (shown := await self.progress(own))["finished_at"] is None:
                 await trio.sleep(0.02)
         return shown
 
@@ -114,9 +115,10 @@ async def journey(
     wrap: Callable[[str, Codec], Codec] | None = None,
     transport: Transport | None = None,
     delivery: Delivery | None = None,
+    others: Mapping[str, dict[str, Any]] | None = None,
     **more: Any,
 ) -> AsyncIterator[Journey]:
-    """Everything started, and stopped in order at the end."""
+    """Everything started, and stopped in order at the end; `others`: instances by their tables."""
     key = generate_key()
     apple = apple or ApnsSimulator(Account())
     apple.account.add_key(key.team_key)
@@ -127,16 +129,23 @@ async def journey(
             database=f"sqlite:{folder / 'booper.sqlite3'}",
             shutdown=5.0,
             http=Http(port=0),
+            public=Public(per_address=0, per_channel=0, changes_per_address=0),
             delivery=delivery or Delivery(tick=0.2),
-            instances=dict.fromkeys(instances, table),
+            instances={**dict.fromkeys(instances, table), **(others or {})},
             defaults=dict(defaults or {}),
             **more,
         )
         async with trio.open_nursery() as inner:
-            codecs = {n: codec(n, t) for n, t in settings.instances.items()}
-            if wrap is not None:
-                codecs = {name: wrap(name, own) for name, own in codecs.items()}
-            run = partial(wiring.run, settings, codecs=codecs, transport=transport)
+            wrapped: dict[str, Codec] = {}
+
+            def make(name: str, table: Mapping[str, object], now: float) -> Codec:
+                made = codec(name, table, now)
+                if wrap is None:
+                    return made
+                same = repr((name, sorted(table.items())))
+                return wrapped.setdefault(same, wrap(name, made))
+
+            run = partial(wiring.run, settings, make=make, transport=transport)
             booper: wiring.Booper = await inner.start(run)
             async with httpx.AsyncClient(base_url=booper.url, timeout=20) as client:
                 yield Journey(booper, apple, client)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from booper.demo import Apple
+    from booper.simulators.apart import Apple
 
 
 def config(folder: Path, apple: Apple, **delivery: float) -> Path:
@@ -27,6 +27,10 @@ def config(folder: Path, apple: Apple, **delivery: float) -> Path:
     lines = [
         f'database = "sqlite:{folder / "booper.sqlite3"}"',
         "shutdown = 10.0",
+        "[public]",
+        "per_address = 0",
+        "per_channel = 0",
+        "changes_per_address = 0",
         "[http]",
         "port = 0",
         "[delivery]",
@@ -130,6 +134,6 @@ class Observer:
             while True:
                 answer = await self.client.get(f"{server.url}/api/notifications/{own}")
                 shown: dict[str, Any] = answer.json()
-                if shown["state"] == "done":
+                if shown["finished_at"]:
                     return shown
                 await trio.sleep(0.05)

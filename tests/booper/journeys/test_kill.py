@@ -10,8 +10,9 @@ import pytest
 import trio
 
 from booper import settings
-from booper.demo import prepare, simulated_apple
+from booper.demo import prepare
 from booper.domain.delivery import BATCH_SIZE
+from booper.simulators.apart import simulated_apple
 from tests.booper.journeys.processes import Observer, config, served
 
 if TYPE_CHECKING:

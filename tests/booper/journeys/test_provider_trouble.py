@@ -32,6 +32,8 @@ async def test_a_device_that_went_is_dropped_and_the_others_are_not(tmp_path: Pa
             "gone": 1,
             "expired": 0,
             "not_configured": 0,
+            "delivered": 0,
+            "receipt_unknown": 0,
         }
         again = await house.done(await house.notify())
         assert again["devices"] == 3, "no more is sent to it"

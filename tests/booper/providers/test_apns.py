@@ -161,6 +161,8 @@ def test_a_young_token_is_renewed_only_if_it_has_expired() -> None:
     assert CODEC.renewable(Outcome(Kind.REFUSED, 403, "ExpiredProviderToken"), 0.0)
     assert not CODEC.renewable(invalid, old - 1)
     assert CODEC.renewable(invalid, old)
+    too_many = Outcome(Kind.REFUSED, 429, "TooManyProviderTokenUpdates")
+    assert not CODEC.renewable(too_many, 1e9), "the old one is kept; another would prolong it"
 
 
 @given(st.dictionaries(st.text(max_size=8), st.integers() | st.text(max_size=8), max_size=5))

@@ -44,11 +44,11 @@ def made(**changes: object) -> ApnsCodec:
         ({"max_connections": "many"}, "invalid_settings"),
         ({"private_key": 5}, "invalid_settings"),
         ({"colour": "red"}, "invalid_settings"),
-        ({"private_key": "SECRET-junk"}, "bad_private_key"),
-        ({"private_key": ""}, "bad_private_key"),
-        ({"private_key": "\ud800"}, "bad_private_key"),
-        ({"private_key": pem(P256)[:100]}, "bad_private_key"),
-        ({"private_key": pem(P256, password=b"SECRET")}, "bad_private_key"),
+        ({"private_key": "SECRET-junk"}, "invalid_key"),
+        ({"private_key": ""}, "invalid_key"),
+        ({"private_key": "\ud800"}, "invalid_key"),
+        ({"private_key": pem(P256)[:100]}, "invalid_key"),
+        ({"private_key": pem(P256, password=b"SECRET")}, "invalid_key"),
         ({"private_key": pem(P384)}, "wrong_curve"),
         ({"private_key": pem(RSA)}, "wrong_curve"),
         ({"url": "http://localhost"}, "invalid_url"),
@@ -64,7 +64,7 @@ def test_bad_settings_have_stable_codes_and_show_no_secret(
 ) -> None:
     table = {k: v for k, v in {"provider": "apns", **SETTINGS, **changes}.items() if v is not None}
     with pytest.raises(Misconfigured) as caught:
-        codec("main", table)
+        codec("main", table, 0.0)
     error = caught.value
     assert error.code == code
     assert error.detail.startswith("instances.main: ")
@@ -81,7 +81,7 @@ def test_bad_settings_have_stable_codes_and_show_no_secret(
 @pytest.mark.parametrize("kind", [None, "apple", 5, ["apns"]])
 def test_an_unknown_provider_is_named_with_those_there_are(kind: object) -> None:
     with pytest.raises(Misconfigured, match="apns") as caught:
-        codec("main", {"provider": kind} if kind else {})
+        codec("main", {"provider": kind} if kind else {}, 0.0)
     assert caught.value.code == "unknown_provider"
     with pytest.raises(Invalid) as refused:
         provider_named(str(kind))

@@ -10,10 +10,10 @@ import h2.connection
 import h2.events
 from h2.settings import SettingCodes
 
-from booper.simulators.apns import Account, Desk, Habits, SigningKey
-from booper.simulators.apns.session import Session
+from booper.simulators.apns import Account, ApnsExaminer, Desk, Habits, SigningKey
 from booper.simulators.faults import Faults, Script
 from booper.simulators.ledger import Ledger
+from booper.simulators.serving import Session
 
 NOW = 1_800_000_000.0
 DEVICE, OTHER = "ab" * 32, "cd" * 32
@@ -32,7 +32,7 @@ class Client:
             Account([key.team_key]), Faults(scripts), Ledger(), habits or Habits(), lambda: NOW
         )
         self.at = 0.0
-        self.session = Session(self.desk, self.at)
+        self.session = Session(self.desk, ApnsExaminer(self.desk), self.at)
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self.answers: dict[int, dict[str, str]] = {}
         self.bodies: dict[int, Any] = {}

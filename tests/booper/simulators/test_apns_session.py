@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booper.simulators.apns import Habits, SigningKey, generate_key
-from booper.simulators.apns.session import Ending
 from booper.simulators.faults import (
     Answer,
     AnyFault,
@@ -21,6 +20,7 @@ from booper.simulators.faults import (
     Script,
     StuckWindow,
 )
+from booper.simulators.serving import Ending
 from tests.booper.simulators.client import BODY, DEVICE, NOW, OTHER, Client
 
 KEY = generate_key()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -12,10 +11,10 @@ import pytest
 import trio
 
 from booper.simulators.apns import Account, Habits, Registration
-from booper.simulators.fast import FastApnsSimulator, FastFcmSimulator
+from booper.simulators.fast import FastApnsSimulator
 from booper.simulators.faults import Answer as ScriptedAnswer
 from booper.transport import Http2Transport
-from booper.wire import Endpoint, Header, Lost, Reply, Stamp, Template
+from booper.wire import Endpoint, Header, Stamp, Template
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -226,34 +225,3 @@ async def test_answers_take_their_time_and_streams_their_limit(
     assert {a.status for a in answers} == {200}
     assert time.monotonic() - begun >= 0.2  # that it is no longer depends on the machine
     assert fast.connections_total <= 2
-
-
-async def test_fcm_gives_names_and_sees_mistakes(nursery: trio.Nursery, tmp_path: Path) -> None:
-    fast = FastFcmSimulator("project", access_token="secret")
-    await nursery.start(fast.serve)
-    authority = tmp_path / "ca.pem"
-    authority.write_text(fast.ca_pem)
-    pool = Http2Transport(Dice()).pool(
-        Endpoint("localhost", fast.port, ca_file=str(authority), max_connections=1)
-    )
-    nursery.start_soon(pool.run)
-    send = partial(pool.send, timeout=20)
-    path = b"/v1/projects/project/messages:send"
-    body = b'{"message":{"token":"abc","notification":{"title":"hello"}}}'
-
-    def template(secret: bytes = b"Bearer secret", path: bytes = path) -> Template:
-        return Template(b"localhost", path, ((b"authorization", secret),))
-
-    answers = await send(template(), [(b"", (), body)] * 300)
-    names = [f'{{"name": "projects/project/messages/{n}"}}'.encode() for n in range(1, 301)]
-    assert [a.body if isinstance(a, Reply) else None for a in answers] == names
-    statuses = [
-        (await send(template(b"Bearer other"), [(b"", (), body)]))[0],
-        (await send(template(path=b"/v1/projects/other"), [(b"", (), body)]))[0],
-        (await send(template(), [(b"", (), b'{"message":{}}')]))[0],
-        (await send(template(), [(b"", (), b"nothing")]))[0],
-    ]
-    assert [0 if isinstance(a, Lost) else a.status for a in statuses] == [401, 404, 400, 400]
-    assert fast.accepted == 300
-    await pool.aclose()
-    nursery.cancel_scope.cancel()

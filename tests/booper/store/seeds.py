@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from booper.domain.fairness import Hand
 from booper.domain.routing import Routes
 from booper.ports import Sql
-from booper.store import channels, devices, fanouts, notifications, outbox
+from booper.store import channels, devices, endings, fanouts, notifications, outbox, poison
 from booper.store.devices import Registration
 from booper.store.notifications import Accepted
 
@@ -70,11 +71,16 @@ async def claim(
     instance: str = "main",
     now: float = NOW,
 ) -> list[Batch]:
-    """Due batches, leased for 30 s."""
+    """Due batches, suspects among them, leased for 30 s."""
 
     async def work(tx: Tx) -> list[Batch]:
-        wants = [(instance, room)]
-        return await outbox.claim(tx, wants, lease=lease, node="node", now=now, until=now + 30)
+        wants = {instance: Hand(room, {}, 0)}
+        how: dict[str, Any] = {"lease": lease, "node": "node", "now": now, "until": now + 30}
+        claimed = await outbox.claim(tx, wants, most=room, **how)
+        while len(claimed) < room and (more := await poison.claim(tx, instance, **how)):
+            claimed += more
+        claimed = await endings.living(tx, claimed, now)
+        return [one.opened([raw.decode() for raw in one.sealed]) for one in claimed]
 
     return await database.write(work)
 

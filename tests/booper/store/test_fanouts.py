@@ -26,11 +26,10 @@ from tests.booper.store.seeds import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from booper.ports import Tx
-    from booper.store.group_commit import SqliteDatabase
+    from booper.ports import Database, Tx
 
 
-async def batched(database: SqliteDatabase) -> dict[str, list[list[int]]]:
+async def batched(database: Database) -> dict[str, list[list[int]]]:
     """Instance → its batches, as runs of device numbers."""
     found: dict[str, list[list[int]]] = {}
     sql = "SELECT instance, devices, size FROM batches ORDER BY number"
@@ -41,7 +40,7 @@ async def batched(database: SqliteDatabase) -> dict[str, list[list[int]]]:
     return found
 
 
-async def test_an_audience_becomes_batches_of_at_most_500(database: SqliteDatabase) -> None:
+async def test_an_audience_becomes_batches_of_at_most_500(database: Database) -> None:
     numbers = await audience(database, 1201)
     page = await database.write(fanouts.expand, ROUTES, 0, NOW)
     assert page is not None
@@ -78,7 +77,7 @@ async def test_a_crash_between_two_pages_neither_doubles_nor_loses_a_device(
         assert (await progress(database)).devices == 25
 
 
-async def test_a_page_that_fails_leaves_the_position_where_it_was(database: SqliteDatabase) -> None:
+async def test_a_page_that_fails_leaves_the_position_where_it_was(database: Database) -> None:
     numbers = await audience(database, 9)
 
     class PowerCutError(Exception):
@@ -97,7 +96,24 @@ async def test_a_page_that_fails_leaves_the_position_where_it_was(database: Sqli
     assert (await progress(database)).state == "sending"
 
 
-async def test_an_audience_that_fits_its_pages_exactly_ends(database: SqliteDatabase) -> None:
+async def test_small_audiences_share_a_transaction(
+    database: Database,
+) -> None:
+    await audience(database, 3)
+    for number in range(fanouts.TURNS + 4):
+        await database.write(notify, f"more-{number}")
+    waiting = "SELECT count(*) FROM fanouts"
+    assert await rows(database, waiting) == [(fanouts.TURNS + 5,)]
+    page = await database.write(fanouts.advance, ROUTES, 0, NOW)
+    assert page is not None
+    assert await rows(database, waiting) == [(5,)]
+    assert await database.write(fanouts.advance, ROUTES, page.notification, NOW) is not None
+    assert await rows(database, waiting) == [(0,)]
+    assert await database.write(fanouts.advance, ROUTES, 0, NOW) is None
+    assert len((await batched(database))["main"]) == fanouts.TURNS + 5
+
+
+async def test_an_audience_that_fits_its_pages_exactly_ends(database: Database) -> None:
     await audience(database, 20)
     assert await expand_all(database, size=10) <= 3
     shown = await progress(database)
@@ -105,7 +121,7 @@ async def test_an_audience_that_fits_its_pages_exactly_ends(database: SqliteData
 
 
 async def test_each_device_goes_to_its_route_and_the_unrouted_are_told(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     async def work(tx: Tx) -> list[int]:
         found = await listeners(
@@ -132,7 +148,7 @@ async def test_each_device_goes_to_its_route_and_the_unrouted_are_told(
 
 @pytest.mark.parametrize("size", [0, 3])
 async def test_without_anybody_to_send_to_a_notification_is_done(
-    database: SqliteDatabase, size: int
+    database: Database, size: int
 ) -> None:
     await audience(database, size)
     await database.write(fanouts.expand, Routes({}, {}), 0, NOW)
@@ -142,7 +158,7 @@ async def test_without_anybody_to_send_to_a_notification_is_done(
     assert await batched(database) == {}
 
 
-async def test_who_has_gone_gets_nothing_and_who_is_back_does(database: SqliteDatabase) -> None:
+async def test_who_has_gone_gets_nothing_and_who_is_back_does(database: Database) -> None:
     one, two, three = await audience(database, 3)
     await database.write(devices.mark_gone, [(one, "x"), (two, "x")], NOW)
     await database.write(devices.register, [registration(1)], NOW)
@@ -150,7 +166,7 @@ async def test_who_has_gone_gets_nothing_and_who_is_back_does(database: SqliteDa
     assert await batched(database) == {"main": [[two, three]]}
 
 
-async def test_only_the_channel_s_own_listeners_are_reached(database: SqliteDatabase) -> None:
+async def test_only_the_channel_s_own_listeners_are_reached(database: Database) -> None:
     async def work(tx: Tx) -> list[int]:
         await listeners(tx, [registration(n) for n in range(4)], "other")
         found = await listeners(tx, [registration(n) for n in (2, 9)], "news")
@@ -162,7 +178,7 @@ async def test_only_the_channel_s_own_listeners_are_reached(database: SqliteData
     assert await batched(database) == {"main": [sorted(numbers)]}
 
 
-async def test_waiting_audiences_take_turns(database: SqliteDatabase) -> None:
+async def test_waiting_audiences_take_turns(database: Database) -> None:
     async def work(tx: Tx) -> None:
         await listeners(tx, [registration(n) for n in range(6)])
         for own in ("n1", "n2", "n3"):

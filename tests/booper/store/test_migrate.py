@@ -87,3 +87,9 @@ def test_a_migration_cut_off_in_a_statement_is_refused(connection: sqlite3.Conne
 
 def test_the_shipped_ones_are_numbered_without_a_gap() -> None:
     assert [m.number for m in shipped()] == list(range(1, len(shipped()) + 1))
+
+
+def test_both_databases_have_the_same_migrations() -> None:
+    """A new `sqlite/NNNN_name.sql` needs its twin in `postgresql/`, and the other way round."""
+    twins = [[(m.number, m.name) for m in shipped(d)] for d in ("sqlite", "postgresql")]
+    assert twins[0] == twins[1]

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from booper.ports import Tx
-    from booper.store.group_commit import SqliteDatabase
+    from booper.store.sqlite_driver import SqliteDatabase
 
 pytestmark = pytest.mark.real
 BIG = "x" * 20_000
+
+
+@pytest.fixture
+async def database(sqlite: SqliteDatabase) -> SqliteDatabase:
+    """These promises are SQLite's own."""
+    return sqlite
 
 
 async def big(tx: Tx, name: str) -> None:

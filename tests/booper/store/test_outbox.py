@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+import trio
 
+from booper.clock import SystemClock
 from booper.domain.delivery import Batch, settle
 from booper.domain.outcome import ACCEPTED, Kind, Outcome
 from booper.domain.routing import Routes
-from booper.store import devices, fanouts, outbox
+from booper.ports import Sql
+from booper.store import channels, devices, fanouts, notifications, outbox, settlements
+from booper.store.notifications import Accepted
 from booper.store.outbox import Held
 from tests.booper.store.seeds import (
     NOW,
@@ -18,6 +22,7 @@ from tests.booper.store.seeds import (
     audience,
     claim,
     expand_all,
+    listeners,
     notify,
     progress,
     registration,
@@ -26,22 +31,20 @@ from tests.booper.store.seeds import (
 )
 
 if TYPE_CHECKING:
-    from booper.store.group_commit import SqliteDatabase
+    from booper.ports import Database, Tx
 
 AGAIN = Outcome(Kind.RETRY, 503, "busy", maybe_sent=True)
 
 
-async def settled(
-    database: SqliteDatabase, batch: Batch, *outcomes: Outcome, now: float = NOW
-) -> bool:
+async def settled(database: Database, batch: Batch, *outcomes: Outcome, now: float = NOW) -> bool:
     """The outcomes written (one for all, or one each); whether the lease still held."""
     each = outcomes * len(batch.targets) if len(outcomes) == 1 else outcomes
     done = settle(batch, each, now=now, dice=0.5)
-    (kept,) = await database.write(outbox.settle, [done], now)
+    (kept,) = await database.write(settlements.settle, [done], now)
     return bool(kept)
 
 
-async def everything(database: SqliteDatabase) -> list[object]:
+async def everything(database: Database) -> list[object]:
     """All that a settlement may write."""
     return [
         await rows(database, f"SELECT * FROM {table} ORDER BY 1")
@@ -49,7 +52,7 @@ async def everything(database: SqliteDatabase) -> list[object]:
     ]
 
 
-async def test_a_claimed_batch_says_all_that_a_sender_needs(database: SqliteDatabase) -> None:
+async def test_a_claimed_batch_says_all_that_a_sender_needs(database: Database) -> None:
     numbers = await audience(database, 3)
     await expand_all(database)
     (batch,) = await claim(database)
@@ -64,7 +67,7 @@ async def test_a_claimed_batch_says_all_that_a_sender_needs(database: SqliteData
 
 
 async def test_a_claim_takes_what_is_due_and_its_own_and_no_more_than_there_is_room(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     await audience(database, 5)
     routes = Routes({"main": "apns", "other": "apns"}, {"apns": "main"})
@@ -78,20 +81,36 @@ async def test_a_claim_takes_what_is_due_and_its_own_and_no_more_than_there_is_r
     assert [len(first), len(second)] == [2, 3]
     assert not {b.number for b in first} & {b.number for b in second}
     assert await claim(database) == []
-    assert await database.read(outbox.next_due, ["main"]) is None
+    assert await database.read(outbox.waiting) == []
 
 
-async def test_the_next_due_time_is_that_of_the_living_instances(database: SqliteDatabase) -> None:
-    assert await database.read(outbox.next_due, ["main"]) is None
+_COPY = Sql(
+    "INSERT INTO batches (notification, instance, devices, size, due_at)"
+    " SELECT notification, ?1, devices, size, ?2 FROM batches LIMIT 1",
+    "INSERT INTO batches (notification, instance, devices, size, due_at)"
+    " SELECT notification, $1, devices, size, $2 FROM batches LIMIT 1",
+)
+
+
+async def test_who_waits_since_when_is_one_look(database: Database) -> None:
+    assert await database.read(outbox.waiting) == []
     await audience(database, 1)
     await expand_all(database)
-    assert await database.read(outbox.next_due, ["other", "main"]) == NOW
-    assert await database.read(outbox.next_due, ["other"]) is None
-    assert await database.read(outbox.next_due, []) is None
+    assert await database.read(outbox.waiting) == [("main", NOW)]
+
+    async def others(tx: Tx) -> None:
+        for name, due in (("a", NOW + 1), ("z", NOW + 3), ("z", NOW + 2)):
+            await tx.execute(_COPY, name, due)
+
+    await database.write(others)
+    wanted = [("a", NOW + 1), ("main", NOW), ("z", NOW + 2)]
+    assert await database.read(outbox.waiting) == wanted
+    await claim(database)
+    assert await database.read(outbox.waiting) == [wanted[0], wanted[2]], "leased is not waiting"
 
 
 async def test_a_settlement_writes_outcomes_counts_and_retries_at_once(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     numbers = await audience(database, 5)
     await expand_all(database)
@@ -108,6 +127,8 @@ async def test_a_settlement_writes_outcomes_counts_and_retries_at_once(
         "gone": 1,
         "expired": 0,
         "not_configured": 0,
+        "delivered": 0,
+        "receipt_unknown": 0,
     }
     sql = "SELECT device, outcome, status, reason, provider_id, attempt FROM deliveries"
     assert await rows(database, sql + " ORDER BY device") == [
@@ -129,7 +150,7 @@ async def test_a_settlement_writes_outcomes_counts_and_retries_at_once(
 
 
 @pytest.mark.parametrize("taken", ["by nobody", "by another", "and settled by another"])
-async def test_whoever_lost_its_lease_writes_nothing(database: SqliteDatabase, taken: str) -> None:
+async def test_whoever_lost_its_lease_writes_nothing(database: Database, taken: str) -> None:
     await audience(database, 3)
     await expand_all(database)
     (old,) = await claim(database, lease="old")
@@ -152,19 +173,48 @@ async def test_whoever_lost_its_lease_writes_nothing(database: SqliteDatabase, t
     assert await everything(database) == before
 
 
-async def test_a_settlement_of_several_batches_fences_each_alone(database: SqliteDatabase) -> None:
+async def test_a_settlement_of_several_batches_fences_each_alone(database: Database) -> None:
     await audience(database, 2)
     while await database.write(fanouts.expand, ROUTES, 0, NOW, 1) is not None:
         pass
     lost, held = await claim(database)
     await database.write(run_sql, "UPDATE batches SET lease = 'x' WHERE number = ?", lost.number)
     both = [settle(b, [ACCEPTED], now=NOW, dice=0.5) for b in (lost, held)]
-    assert await database.write(outbox.settle, both, NOW) == [False, True]
+    assert await database.write(settlements.settle, both, NOW) == [False, True]
     assert (await progress(database)).counts["accepted"] == 1
 
 
+async def test_what_waits_to_be_settled_goes_together_and_adds_up(database: Database) -> None:
+    """Batches of two notifications, all ends mixed, from many callers at one moment."""
+    await audience(database, 8, "n1")
+    await audience(database, 8, "n2")
+    await expand_all(database, size=2)
+    batches = await claim(database)
+    assert len(batches) == 8
+    clock, ends = SystemClock(), [ACCEPTED, AGAIN]
+    kept: list[bool] = []
+
+    async def settle_one(place: int, batch: Batch) -> None:
+        mixed = [ends[place % 2], ACCEPTED]
+        done = settle(batch, mixed, now=NOW, dice=0.5)
+        kept.append(await database.gather(settlements.settle_all, clock, done, weight=99))
+
+    async with trio.open_nursery() as nursery:
+        for place, batch in enumerate(batches):
+            nursery.start_soon(settle_one, place, batch)
+    assert kept == [True] * 8
+    for own in ("n1", "n2"):
+        shown = await progress(database, own)
+        assert (shown.counts["accepted"], shown.pending, shown.retried) == (6, 2, 2)
+        assert shown.maybe_doubled == 2
+    sizes = await rows(database, "SELECT size, attempt FROM batches")
+    assert sizes == [(1, 1)] * 4
+    again = [settle(one, [ACCEPTED] * 2, now=NOW, dice=0.5) for one in batches]
+    assert not any(await database.write(settlements.settle, again, NOW)), "each only once"
+
+
 async def test_a_renewed_lease_lives_on_and_a_forgotten_one_is_counted(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     await audience(database, 4)
     while await database.write(fanouts.expand, ROUTES, 0, NOW, 2) is not None:
@@ -182,7 +232,7 @@ async def test_a_renewed_lease_lives_on_and_a_forgotten_one_is_counted(
 
 @pytest.mark.parametrize("doubt", [False, True])
 async def test_a_batch_given_back_is_due_again_and_doubted_if_it_may_be_out(
-    database: SqliteDatabase, doubt: bool
+    database: Database, doubt: bool
 ) -> None:
     await audience(database, 2)
     await expand_all(database)
@@ -196,7 +246,7 @@ async def test_a_batch_given_back_is_due_again_and_doubted_if_it_may_be_out(
 
 
 async def test_at_the_start_every_lease_of_a_dead_process_is_given_back(
-    database: SqliteDatabase,
+    database: Database,
 ) -> None:
     await audience(database, 3)
     await expand_all(database)
@@ -207,7 +257,7 @@ async def test_at_the_start_every_lease_of_a_dead_process_is_given_back(
     assert len(await claim(database)) == 1
 
 
-async def test_a_device_deleted_in_between_has_no_token(database: SqliteDatabase) -> None:
+async def test_a_device_deleted_in_between_has_no_token(database: Database) -> None:
     one, two = await audience(database, 2)
     await expand_all(database)
     await database.write(run_sql, "DELETE FROM devices WHERE number = ?", one)
@@ -215,7 +265,7 @@ async def test_a_device_deleted_in_between_has_no_token(database: SqliteDatabase
     assert [(t.device, bool(t.token)) for t in batch.targets] == [(one, False), (two, True)]
 
 
-async def test_two_notifications_do_not_mix_their_accounts(database: SqliteDatabase) -> None:
+async def test_two_notifications_do_not_mix_their_accounts(database: Database) -> None:
     await audience(database, 2)
     await database.write(notify, "n2")
     await expand_all(database)
@@ -225,3 +275,21 @@ async def test_two_notifications_do_not_mix_their_accounts(database: SqliteDatab
     assert (await progress(database, "n1")).counts["accepted"] == 2
     assert (await progress(database, "n2")).counts["failed"] == 2
     assert {(await progress(database, own)).state for own in ("n1", "n2")} == {"done"}
+
+
+async def test_what_was_to_be_said_later_lives_from_then_on(database: Database) -> None:
+    """A provider is told when a push is no longer worth showing; counted from the request it
+    would be over before it is sent."""
+    then = NOW + 86_400
+
+    async def later(tx: Tx) -> None:
+        await listeners(tx, [registration(1)])
+        room = await channels.ensure(tx, "channel-news", "news", NOW)
+        accepted = Accepted("n1", room, "{}", NOW, then + 600, scheduled_at=then)
+        await notifications.accept(tx, [accepted])
+        await fanouts.queue_due(tx, then, 10)
+
+    await database.write(later)
+    await expand_all(database)
+    (batch,) = await claim(database, now=then)
+    assert (batch.created_at, batch.expires_at) == (then, then + 600)

@@ -22,7 +22,7 @@ from tests.booper.store.seeds import notify
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from booper.store.group_commit import SqliteDatabase
+    from booper.store.sqlite_driver import SqliteDatabase
 
 pytestmark = pytest.mark.real
 WRITERS, IMAGES = 8, 40

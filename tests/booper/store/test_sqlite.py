@@ -16,10 +16,16 @@ from tests.booper.store.seeds import rows, run_sql
 
 if TYPE_CHECKING:
     from booper.ports import Tx
-    from booper.store.group_commit import SqliteDatabase
+    from booper.store.sqlite_driver import SqliteDatabase
 
 INSERT = "INSERT INTO channels (id, name, created_at) VALUES (?1, ?1, 0)"
 NAMES = "SELECT name FROM channels ORDER BY number"
+
+
+@pytest.fixture
+async def database(sqlite: SqliteDatabase) -> SqliteDatabase:
+    """These promises are SQLite's own."""
+    return sqlite
 
 
 async def add(tx: Tx, name: str) -> str:

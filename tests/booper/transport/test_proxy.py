@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from booper.domain.secret import Secret
 from booper.transport import proxy
 from booper.transport.proxy import ProxyError
 
 
 def test_an_address_with_everything() -> None:
     by = proxy.parse("http://us%40er:pa%3Ass@proxy.example:8080")
-    assert by == proxy.Proxy("proxy.example", 8080, "Basic dXNAZXI6cGE6c3M=")
+    assert by == proxy.Proxy("proxy.example", 8080, Secret("Basic dXNAZXI6cGE6c3M="))
 
 
 def test_an_address_with_nothing() -> None:
@@ -31,7 +32,7 @@ def test_the_request() -> None:
     assert proxy.request(by, "api.example", 443) == (
         b"CONNECT api.example:443 HTTP/1.1\r\nHost: api.example:443\r\n\r\n"
     )
-    by = proxy.Proxy("p", 1, "Basic eA==")
+    by = proxy.Proxy("p", 1, Secret("Basic eA=="))
     assert proxy.request(by, "::1", 8443) == (
         b"CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\nProxy-Authorization: Basic eA==\r\n"
         b"\r\n"

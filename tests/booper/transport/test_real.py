@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
-from booper.transport import Http2Transport, Pool
+from booper.domain.secret import Secret
+from booper.transport import Network, Pool
 from booper.wire import Endpoint, Lost, Reply
 from tests.booper.transport.conftest import TEMPLATE, stamps
 from tests.booper.transport.peers import Peer, echo
@@ -31,7 +32,7 @@ async def serve(nursery: trio.Nursery, authority: Authority, **kind: Any) -> Tls
 
 
 def pool(nursery: trio.Nursery, port: int, ca_file: str | None, **habits: Any) -> Pool:
-    transport: Transport = Http2Transport(Random(1))
+    transport: Transport = Network(Random(1))
     made = transport.pool(Endpoint("localhost", port, ca_file, **habits))
     assert isinstance(made, Pool)
     nursery.start_soon(made.run)
@@ -124,7 +125,7 @@ async def test_by_way_of_a_proxy(nursery: trio.Nursery, authority: Authority) ->
     by = HttpProxy(server.port)
     await nursery.start(by.run)
     address = f"http://me:word@127.0.0.1:{by.port}"
-    sender = pool(nursery, 443, authority.file, proxy=address)
+    sender = pool(nursery, 443, authority.file, proxy=Secret(address))
     answers = await sender.send(TEMPLATE, stamps(50), timeout=30)
     assert [a.body for a in answers if isinstance(a, Reply)] == [
         f"/{i}".encode() for i in range(50)
@@ -137,7 +138,7 @@ async def test_a_proxy_that_says_no(nursery: trio.Nursery, authority: Authority)
     by = HttpProxy(None, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
     await nursery.start(by.run)
     address = f"http://me:word@127.0.0.1:{by.port}"
-    sender = pool(nursery, 443, authority.file, proxy=address)
+    sender = pool(nursery, 443, authority.file, proxy=Secret(address))
     (answer,) = await sender.send(TEMPLATE, stamps(1), timeout=30)
     detail = "the proxy wants other credentials (407)"
     assert answer == Lost(False, "connect_failed", detail)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booper.transport.queue import CHUNK, Queue
-from booper.transport.sending import REPLAYS, Sending, stretches
+from booper.transport.queue import CHUNK, SHARE, Queue
+from booper.transport.sending import FAREWELLS, REPLAYS, Sending, stretches
 from booper.wire import Answer, Lost, Reply, Template
 from tests.booper.transport.conftest import stamps
 
@@ -58,17 +58,36 @@ def test_stretches_hold_the_same_numbers(numbers: set[int]) -> None:
     assert all(a[1] < b[0] for a, b in itertools.pairwise(runs))
 
 
-def test_first_come_first_served_in_chunks() -> None:
+def test_long_ones_take_turns_a_chunk_each() -> None:
     queue = Queue()
-    first, second, third = put(queue, 200), put(queue, 100), put(queue, 10)
-    taker = Taker(room=290)
+    first, second = put(queue, 300), put(queue, 200)
+    taker = Taker(room=500)
     queue.fill(taker)
-    assert taker.given == [(first, i) for i in range(200)] + [(second, i) for i in range(90)]
-    assert taker.writes == [CHUNK, CHUNK, 290 - 2 * CHUNK]
-    assert queue.count == 20
-    queue.fill(last := Taker(room=100))
-    assert last.given == [(second, i) for i in range(90, 100)] + [(third, i) for i in range(10)]
+    turns = [
+        *((first, i) for i in range(128)),
+        *((second, i) for i in range(128)),
+        *((first, i) for i in range(128, 256)),
+        *((second, i) for i in range(128, 200)),
+        *((first, i) for i in range(256, 300)),
+    ]
+    assert taker.given == turns
+    assert taker.writes == [CHUNK, CHUNK, CHUNK, 500 - 3 * CHUNK]
     assert queue.count == 0
+
+
+def test_a_short_one_does_not_wait_for_a_long_one_and_cannot_starve_it() -> None:
+    queue = Queue()
+    long, short = put(queue, 5 * CHUNK), put(queue, 1)
+    taker = Taker(room=CHUNK)
+    queue.fill(taker)
+    assert taker.given[0] == (short, 0)
+    for _ in range(4 * SHARE):  # short ones without end: each fills the room there is
+        put(queue, CHUNK)
+        queue.fill(taker := Taker(room=CHUNK))
+        if any(sending is long for sending, _ in taker.given):
+            break
+    else:
+        raise AssertionError("the long one never had its turn")
 
 
 def test_a_taker_that_takes_nothing_is_left_alone() -> None:
@@ -92,17 +111,25 @@ def test_what_came_back_goes_first() -> None:
     assert taker.given == [(first, 2), (first, 3), (first, 7), (second, 0)]
 
 
-def test_one_request_comes_back_only_so_often() -> None:
+@pytest.mark.parametrize(
+    ("answer", "often"),
+    [
+        (Lost(False, "refused", "REFUSED_STREAM"), REPLAYS),
+        (Lost(False, "goaway", "PROTOCOL_ERROR"), REPLAYS),
+        (Lost(False, "goaway", "NO_ERROR"), FAREWELLS),
+    ],
+)
+def test_one_request_comes_back_only_so_often(answer: Lost, often: int) -> None:
     queue = Queue()
     sending = put(queue, 1)
-    for _ in range(REPLAYS):
+    for _ in range(often):
         queue.fill(Taker(room=1))
-        sending.lost(0, AGAIN)
+        sending.lost(0, answer)
         assert queue.reclaim()
     queue.fill(Taker(room=1))
-    sending.lost(0, AGAIN)
+    sending.lost(0, answer)
     assert not queue.reclaim()
-    assert sending.answers == [AGAIN]
+    assert sending.answers == [answer]
 
 
 @pytest.mark.parametrize("answer", [Lost(True, "reset"), Lost(False, "deadline")])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
+from booper.domain.secret import Secret
 from booper.transport import tls
 from booper.transport.line import RECEIVE, LineClosed
+from booper.wire import ClientCertificate
 
 if TYPE_CHECKING:
     from tests.booper.transport.certificates import Authority
@@ -159,3 +163,27 @@ def test_tls_1_1_is_refused(authority: Authority) -> None:
     client = tls.Tls(tls.context(authority.file), "localhost")
     with pytest.raises(ssl.SSLError, match=r"(?i)protocol|version"):
         meet(client, Server(old))
+
+
+def test_a_client_shows_its_certificate_and_leaves_no_file_behind(authority: Authority) -> None:
+    issued = trustme.CA().issue_cert("client@example.com")
+    pem = issued.private_key_and_cert_chain_pem.bytes().decode()
+    shown = ClientCertificate(Secret(pem), 0.0, 2e9)
+    before = sorted(Path("/proc/self/fd").iterdir())
+    settings = tls.context(authority.file, shown)
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert tls.context() is tls.context(), "the plain one is shared"
+    asking = authority.server()
+    asking.verify_mode = ssl.CERT_OPTIONAL
+    server = Server(asking)
+    with pytest.raises(ssl.SSLCertVerificationError):  # so it was shown, and is a stranger here
+        meet(tls.Tls(settings, "localhost"), server)
+
+
+@pytest.mark.parametrize("pem", ["", "SECRET", "-----BEGIN CERTIFICATE-----\nSECRET\n"])
+def test_a_certificate_that_cannot_be_used_says_nothing_of_it(pem: str) -> None:
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with pytest.raises(ssl.SSLError) as caught:
+        tls.context(None, ClientCertificate(Secret(pem), 0.0, 2e9))
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+    assert "SECRET" not in tls.explain(caught.value)

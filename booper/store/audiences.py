@@ -1,0 +1,179 @@
+"""Audiences: whom a notification is for, resolved when it is accepted and read page by page."""
+
+# ruff: noqa: S608 - what is put together is our own conditions
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from booper.domain.audience import Audience
+from booper.domain.errors import NotFound
+from booper.ports import Sql
+from booper.store import channels
+
+if TYPE_CHECKING:
+    from booper.ports import Row, Tx
+
+# PostgreSQL plans for any channel and any position alike, and would now and then read all devices
+# for a page. So it is given no choice: along the key from there on, and a look for each device.
+_LIVING = (
+    " JOIN LATERAL (SELECT provider, instance FROM devices"
+    " WHERE number = m.device AND gone_at IS NULL OFFSET 0) d ON true"
+)
+_CHANNEL = Sql(
+    "SELECT s.device, d.provider, d.instance FROM subscriptions s"
+    " JOIN devices d ON d.number = s.device"
+    " WHERE s.channel = ? AND s.device > ? AND s.muted = 0 AND d.gone_at IS NULL"
+    " ORDER BY s.device LIMIT ?",
+    f"SELECT m.device, d.provider, d.instance FROM subscriptions m {_LIVING}"
+    " WHERE (m.channel, m.device) > ($1, $2) AND m.channel <= $1 AND m.muted = 0"
+    " ORDER BY m.channel, m.device LIMIT $3",
+)
+_ROOMS = Sql(
+    "SELECT c.number FROM notification_channels nc JOIN channels c ON c.number = nc.channel"
+    " WHERE nc.notification = ? AND c.deleted_at IS NULL"
+)
+
+
+_MEMBERS = "SELECT m.device, d.provider, d.instance FROM members m"
+_DEVICE = "JOIN devices d ON d.number = m.device WHERE d.gone_at IS NULL AND"
+
+
+def _members(condition: str) -> Sql:
+    where = f"m.app = ? AND m.device > ? AND {condition} ORDER BY m.device LIMIT ?"
+    dollars = f"m.app = $1 AND m.device > $2 AND {condition} ORDER BY m.device LIMIT $4"
+    return Sql(
+        f"{_MEMBERS} {_DEVICE} {where}",
+        f"{_MEMBERS} {_LIVING} WHERE {dollars.replace('?', '$3')}",
+    )
+
+
+_EVERYONE = Sql(
+    f"{_MEMBERS} {_DEVICE} m.app = ? AND m.device > ? ORDER BY m.device LIMIT ?",
+    f"{_MEMBERS} {_LIVING} WHERE (m.app, m.device) > ($1, $2) AND m.app <= $1"
+    " ORDER BY m.app, m.device LIMIT $3",
+)
+_USER = _members("m.user_id = ? AND m.user_id <> ''")
+_IDENTIFIER = _members("m.identifier = ? AND m.identifier <> ''")
+_ROOMS_OF = Sql(
+    "SELECT c.number, c.publish_name FROM notifications n JOIN channels c ON c.number = n.channel"
+    " WHERE n.id = ?1 UNION"
+    " SELECT c.number, c.publish_name FROM notifications n"
+    " JOIN notification_channels nc ON nc.notification = n.number"
+    " JOIN channels c ON c.number = nc.channel WHERE n.id = ?1"
+)
+_DEVICES = Sql(
+    "SELECT m.device, d.provider, d.instance FROM members m JOIN devices d ON d.number = m.device"
+    " WHERE m.app = ? AND m.device > ? AND d.gone_at IS NULL"
+    " AND d.id IN (SELECT value FROM json_each(?)) ORDER BY m.device LIMIT ?",
+    "SELECT m.device, d.provider, d.instance FROM members m JOIN devices d ON d.number = m.device"
+    " WHERE m.app = $1 AND m.device > $2 AND d.gone_at IS NULL"
+    " AND d.id IN (SELECT jsonb_array_elements_text($3::jsonb)) ORDER BY m.device LIMIT $4",
+)
+_KNOWN = Sql(
+    "SELECT d.id FROM devices d JOIN members m ON m.device = d.number AND m.app = ?"
+    " WHERE d.id IN (SELECT value FROM json_each(?))",
+    "SELECT d.id FROM devices d JOIN members m ON m.device = d.number AND m.app = $1"
+    " WHERE d.id IN (SELECT jsonb_array_elements_text($2::jsonb))",
+)
+_JOIN = Sql(
+    "INSERT INTO members (app, device, user_id, identifier, joined_at)"
+    " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (app, device) DO UPDATE"
+    " SET user_id = ?3, identifier = ?4"
+)
+
+
+class Whom(NamedTuple):
+    """A notification and its audience as they are stored; `app`: its app's row number."""
+
+    notification: int
+    channel: int | None
+    app: int | None
+    named: str
+
+
+class Resolved(NamedTuple):
+    """The channels of an audience by row number; nothing for the other kinds. `guarded`: those
+    where only a key publishes."""
+
+    channel: int | None
+    channels: tuple[int, ...]
+    guarded: tuple[int, ...] = ()
+
+
+async def join(
+    tx: Tx, app: int, device: int, now: float, *, user_id: str = "", identifier: str = ""
+) -> None:
+    """The device is the app's from now on, under these names of the app's own."""
+    await tx.execute(_JOIN, app, device, user_id, identifier, now)
+
+
+async def resolve(tx: Tx, audience: Audience, app: tuple[int, str] | None) -> Resolved:
+    """What must be there is: NotFound for a channel that is not the app's (`app`: its row number
+    and id; None: not public), and for a device that is not in it."""
+    rooms, guarded = [], []
+    for place, name in enumerate(audience.rooms):
+        room = await channels.room(tx, name, app)
+        if room is None:
+            why = "Nobody has subscribed to it yet." if app is None else "The app has none."
+            pointer = "/channel" if audience.channel is not None else f"/channels/{place}"
+            raise NotFound(
+                f"There is no such channel. {why}", code="unknown_channel", pointer=pointer
+            )
+        rooms.append(room[0])
+        if room[1] is not None:
+            guarded.append(room[0])
+    if audience.devices is not None and app is not None:
+        rows = await tx.fetch(_KNOWN, app[0], msgspec.json.encode(audience.devices).decode())
+        known = {row[0] for row in rows}
+        for place, device in enumerate(audience.devices):
+            if device not in known:
+                detail = "There is no such device in this app."
+                raise NotFound(detail, code="unknown_device", pointer=f"/devices/{place}")
+    if len(rooms) == 1:
+        return Resolved(rooms[0], (), tuple(guarded))
+    return Resolved(None, tuple(dict.fromkeys(rooms)), tuple(guarded))
+
+
+async def rooms_of(tx: Tx, notification: str) -> Resolved:
+    """The channels that a notification (its id) is for."""
+    rows = await tx.fetch(_ROOMS_OF, notification)
+    guarded = tuple(number for number, key in rows if key is not None)
+    return Resolved(None, tuple(number for number, _ in rows), guarded)
+
+
+async def page(tx: Tx, whom: Whom, position: int, size: int) -> list[Row]:
+    """(device, provider, instance) of at most `size` living devices after `position`, in order."""
+    if whom.channel is not None:
+        return await tx.fetch(_CHANNEL, whom.channel, position, size)
+    if not whom.named:  # its channel is no more
+        return []
+    audience = msgspec.json.decode(whom.named, type=Audience)
+    if audience.channel is not None:
+        return []
+    if audience.channels is not None:
+        return await _of_several(tx, whom.notification, position, size)
+    if whom.app is None:
+        return []
+    if audience.user_id is not None:
+        return await tx.fetch(_USER, whom.app, position, audience.user_id, size)
+    if audience.identifier is not None:
+        return await tx.fetch(_IDENTIFIER, whom.app, position, audience.identifier, size)
+    if audience.devices is not None:
+        listed = msgspec.json.encode(audience.devices).decode()
+        return await tx.fetch(_DEVICES, whom.app, position, listed, size)
+    return await tx.fetch(_EVERYONE, whom.app, position, size)
+
+
+async def _of_several(tx: Tx, notification: int, position: int, size: int) -> list[Row]:
+    """Each channel's next devices, merged: whoever listens to several comes once."""
+    rooms = await tx.fetch(_ROOMS, notification)
+    pages = [await tx.fetch(_CHANNEL, room, position, size) for (room,) in rooms]
+    found: dict[int, Row] = {}
+    for row in heapq.merge(*pages):
+        found.setdefault(row[0], row)
+        if len(found) == size:
+            break
+    return list(found.values())

@@ -1,0 +1,1 @@
+-- In PostgreSQL the deliveries stand in partitions from here on.

@@ -1,0 +1,127 @@
+"""Settlements: what the tries of batches meant, written down, and the batches taken out of the
+outbox, in one transaction. Who no longer holds a batch's lease writes nothing of it (fencing)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from booper.domain.outcome import Kind
+from booper.domain.receipt import first_ask
+from booper.ports import Sql
+from booper.store import absences, deliveries, quarantine, receipts
+from booper.store.outbox import Held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from booper.domain.delivery import Result, Settlement
+    from booper.ports import Clock, Tx
+
+_encode = msgspec.json.encode
+
+
+class Taken(NamedTuple):
+    """A settled batch: whose it was, which try this was, its line."""
+
+    instance: str
+    attempt: int
+    line: int
+
+
+_TAKE = Sql(
+    "DELETE FROM batches WHERE (number, lease) IN"
+    " (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+    " RETURNING number, lease, instance, attempt + 1, line",
+    "DELETE FROM batches WHERE (number, lease) IN"
+    " (SELECT (value ->> 0)::bigint, value ->> 1 FROM jsonb_array_elements($1::jsonb))"
+    " RETURNING number, lease, instance, attempt + 1, line",
+)
+_AGAIN = Sql(
+    "INSERT INTO batches"
+    " (notification, instance, devices, size, attempt, due_at, last_reason, line)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_COUNT = Sql(
+    "UPDATE notifications SET accepted = accepted + ?, failed = failed + ?, gone = gone + ?,"
+    " expired = expired + ?, not_configured = not_configured + ?, retried = retried + ?,"
+    " maybe_doubled = maybe_doubled + ? WHERE number = ?"
+)
+_KINDS = (Kind.ACCEPTED, Kind.FAILED, Kind.GONE, Kind.EXPIRED, Kind.UNROUTED)
+_COUNTED = (*(kind.value for kind in _KINDS), "retried", "maybe_doubled")
+
+
+async def settle(tx: Tx, settlements: Sequence[Settlement], now: float) -> list[bool]:
+    """Write what the tries meant; False where the lease was lost, and then nothing was written."""
+    taken = await _take(tx, settlements)
+    kept = [(done, taken[_held(done)]) for done in settlements if _held(done) in taken]
+    await _append(tx, kept, now)
+    await tx.execute_many(_AGAIN, [row for done, batch in kept for row in _again(done, batch)])
+    for done, batch in kept:
+        await _extras(tx, done, batch.instance, now)
+    await _count(tx, [done for done, _ in kept])
+    for notification in sorted({done.notification for done, _ in kept}):
+        await deliveries.finish(tx, notification, now)
+    return [_held(done) in taken for done in settlements]
+
+
+async def settle_all(tx: Tx, clock: Clock, settlements: Sequence[Settlement]) -> list[bool]:
+    """The same for whatever waits to be settled at one moment (see `Database.gather`)."""
+    return await settle(tx, settlements, clock.wall())
+
+
+async def _take(tx: Tx, settlements: Sequence[Settlement]) -> dict[Held, Taken]:
+    """The batches whose leases are still held, out of the outbox."""
+    held = sorted(map(_held, settlements))
+    rows = await tx.fetch(_TAKE, _encode(held).decode())
+    return {Held(batch, lease): Taken(*rest) for batch, lease, *rest in rows}
+
+
+async def _append(tx: Tx, kept: Sequence[tuple[Settlement, Taken]], now: float) -> None:
+    """The final outcomes, those of one notification and attempt together."""
+    alike: dict[tuple[int, int], list[Result]] = {}
+    for done, batch in kept:
+        alike.setdefault((done.notification, batch.attempt), []).extend(done.final)
+    for (notification, attempt), results in alike.items():
+        await deliveries.append(tx, notification, results, attempt, now)
+
+
+def _again(done: Settlement, taken: Taken) -> Iterator[tuple[object, ...]]:
+    """The rows of what is tried again."""
+    for again in done.again:
+        devices = _encode(again.devices).decode()
+        size = len(again.devices)
+        yield (
+            *(done.notification, taken.instance, devices, size),
+            *(again.attempt, again.due_at, again.reason, taken.line),
+        )
+
+
+async def _extras(tx: Tx, done: Settlement, instance: str, now: float) -> None:
+    """What only some tries mean."""
+    if done.gone:
+        await quarantine.drop(tx, instance, done, now)
+    if done.suspects:
+        await quarantine.doubt(tx, instance, done, now)
+    if done.absent or done.present:
+        await absences.note(tx, done, now)
+    if done.tickets:
+        await receipts.append(tx, done.tickets, instance, first_ask(now))
+
+
+async def _count(tx: Tx, kept: Sequence[Settlement]) -> None:
+    """Each notification's account, in one order, so that no two wait for each other."""
+    counts: dict[int, Counter[str]] = {}
+    for done in kept:
+        ours = counts.setdefault(done.notification, Counter())
+        ours.update({kind.value: count for kind, count in done.counts().items()})
+        ours["retried"] += sum(len(again.devices) for again in done.again)
+        ours["maybe_doubled"] += done.maybe_doubled
+    for notification, ours in sorted(counts.items()):
+        await tx.execute(_COUNT, *(ours[name] for name in _COUNTED), notification)
+
+
+def _held(done: Settlement) -> Held:
+    return Held(done.batch, done.lease)

@@ -1,0 +1,147 @@
+"""Items that wait for the same commit go through a work that takes many in one call of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import outcome
+import trio
+
+from booper.domain.errors import Unavailable
+from booper.ports import Sql
+from tests.booper.store.seeds import rows, run_sql
+
+if TYPE_CHECKING:
+    from booper.ports import Database, Tx
+    from booper.store.sqlite_driver import SqliteDatabase
+
+_PUT = Sql("INSERT INTO channels (id, name, created_at) VALUES (?, ?, 1.0)")
+NAMES = "SELECT name FROM channels ORDER BY name"
+
+
+async def put(tx: Tx, calls: list[list[str]], names: list[str]) -> list[str]:
+    """Write each; "bad" spoils all that are in the same call."""
+    calls.append(names)
+    await tx.execute_many(_PUT, [(name, name) for name in names])
+    if "away" in names:
+        raise Unavailable("away", code="store_unavailable")
+    if "bad" in names:
+        raise ValueError("bad")
+    return [name.upper() for name in names]
+
+
+async def at_once(database: Database, calls: list[list[str]], *names: str) -> dict[str, Any]:
+    """What each gets that asks at the same time."""
+    found: dict[str, Any] = {}
+
+    async def one(name: str) -> None:
+        found[name] = await outcome.acapture(database.gather, put, calls, name)
+
+    async with trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(one, name)
+    return found
+
+
+async def test_each_gets_its_own_answer_out_of_few_calls(database: Database) -> None:
+    calls: list[list[str]] = []
+    names = [f"n{number:03}" for number in range(300)]
+    found = await at_once(database, calls, *names)
+    assert {name: one.unwrap() for name, one in found.items()} == {n: n.upper() for n in names}
+    assert sorted(name for call in calls for name in call) == names
+    assert len(calls) <= 10
+    assert await rows(database, NAMES) == [(name,) for name in names]
+
+
+async def test_one_that_fails_harms_no_other(database: Database) -> None:
+    found = await at_once(database, [], "a", "bad", "b", "c")
+    assert {name for name, one in found.items() if isinstance(one, outcome.Error)} == {"bad"}
+    assert isinstance(found["bad"].error, ValueError)
+    assert await rows(database, NAMES) == [("a",), ("b",), ("c",)]
+
+
+async def test_an_outage_is_told_to_everybody(database: Database) -> None:
+    names = ["a", "away", *(f"n{number}" for number in range(20))]
+    found = await at_once(database, [], *names)
+    told = {name for name, one in found.items() if isinstance(one, outcome.Error)}
+    assert len(told) > 1, "they did not go together"
+    assert {type(found[name].error) for name in told} == {Unavailable}
+    assert await rows(database, NAMES) == [(name,) for name in sorted(found.keys() - told)]
+
+
+async def test_what_is_shared_is_not_mixed_up(database: Database) -> None:
+    one: list[list[str]] = []
+    two: list[list[str]] = []
+    async with trio.open_nursery() as nursery:
+        for name in ("a", "b"):
+            nursery.start_soon(database.gather, put, one, name)
+            nursery.start_soon(database.gather, put, two, name.upper())
+    assert {name for call in one for name in call} == {"a", "b"}
+    assert {name for call in two for name in call} == {"A", "B"}
+
+
+async def test_others_in_the_same_commit_go_on_alone(database: Database) -> None:
+    async def alone(tx: Tx) -> int:
+        return await tx.execute(_PUT, "alone", "alone")
+
+    counted: list[int] = []
+
+    async def write() -> None:
+        counted.append(await database.write(alone))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(at_once, database, [], "a", "bad")
+        nursery.start_soon(write)
+    assert counted == [1]
+    assert await rows(database, NAMES) == [("a",), ("alone",)]
+
+
+async def test_one_list_is_written_at_a_time(database: Database) -> None:
+    """Also where several groups are: whoever comes meanwhile goes together in the next."""
+    inside, most, sizes = 0, 0, list[int]()
+
+    async def watched(tx: Tx, _: None, names: list[str]) -> list[str]:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        sizes.append(len(names))
+        await tx.execute_many(_PUT, [(name, name) for name in names])
+        inside -= 1
+        return names
+
+    async def late(number: int) -> None:
+        for _ in range(number):
+            await trio.lowlevel.checkpoint()
+        assert await database.gather(watched, None, f"n{number}") == f"n{number}"
+
+    async with trio.open_nursery() as nursery:
+        for number in range(100):
+            nursery.start_soon(late, number)
+    assert most == 1
+    assert sum(sizes) == 100
+    assert len(await rows(database, NAMES)) == 100
+
+
+async def test_what_is_light_goes_ahead_of_what_is_heavy_and_nothing_is_left(
+    sqlite: SqliteDatabase,
+) -> None:
+    """Heavy items of one lot come in lists of few; whoever has waited longest is in every one."""
+    calls: list[list[str]] = []
+    order: list[str] = []
+
+    async def heavy(number: int) -> None:
+        order.append(await sqlite.gather(put, calls, f"heavy{number}", weight=100))
+
+    async def light() -> None:
+        await sqlite.write(run_sql, "SELECT 1")
+        order.append("light")
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(heavy, number)
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(light)
+    assert max(len(names) for names in calls) <= 3
+    assert sum(len(names) for names in calls) == 20
+    assert order.index("light") <= 8, "three lists at most went before"
+    assert len(order) == 21
