@@ -51,20 +51,24 @@ class UuidIds:
 
     def __init__(self) -> None:
         self._last = 0
-        self._entropy: list[int] = []  # asked for in lots: a call of the kernel costs more than all
+        self._ends: list[str] = []  # asked for in lots: a call of the kernel costs more than all
 
     def mint(self) -> str:
         stamp = time.time_ns() * 4096 // 1_000_000  # milliseconds and a 12-bit fraction of one
         self._last = stamp = max(stamp, self._last + 1)  # strictly rising within this process
-        value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64
-        if not self._entropy:
-            self._entropy = list(struct.unpack("=128Q", os.urandom(8 * 128)))
-        value |= 0b10 << 62 | self._entropy.pop() >> 2
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        if not self._ends:
+            self._ends = [f"{0b10 << 62 | word >> 2:016x}" for word in _words()]
+        end = self._ends.pop()
+        begin = f"{stamp:015x}"
+        return f"{begin[:8]}-{begin[8:12]}-7{begin[12:]}-{end[:4]}-{end[4:]}"
 
     def secret(self, size: int) -> bytes:
         return secrets.token_bytes(size)
+
+
+def _words() -> tuple[int, ...]:
+    """64 random bits, 128 times."""
+    return struct.unpack("=128Q", os.urandom(8 * 128))
 
 
 class SystemDice:

@@ -96,10 +96,11 @@ async def accept(tx: Tx, house: House, items: Sequence[Item]) -> list[Accept | B
     now = house.ports.clock.wall()
     results: dict[int, Accept | BooperError] = {}
     rows: dict[int, Accepted] = {}
+    rooms: dict[str, tuple[int, ...]] = {}
     known: dict[tuple[str, int | None], Resolved | BooperError] = {}
     for place, item in enumerate(items):
         try:
-            found = await _prepare(tx, house, item, now, known)
+            found = await _prepare(tx, house, item, now, rooms, known)
         except BooperError as error:
             results[place] = error
             continue
@@ -109,10 +110,13 @@ async def accept(tx: Tx, house: House, items: Sequence[Item]) -> list[Accept | B
             results[place] = found
     left = await _count(tx, house, items, rows, results, now)
     if rows:
-        await notifications.accept(tx, list(rows.values()))
+        said = list(rows.values())
+        several = [(room, one.id) for one in said for room in rooms.get(one.id, ())]
+        await notifications.accept(tx, said, several)
     for place in rows:
         item = items[place]
-        results[place] = Accept(_taken(item.own, item.state), left=left.get(item.app))
+        of_day = left.get(item.app) if left else None
+        results[place] = Accept(_taken(item.own, item.state), left=of_day)
     return [results[place] for place in range(len(items))]
 
 
@@ -121,9 +125,11 @@ async def _prepare(
     house: House,
     item: Item,
     now: float,
+    rooms: dict[str, tuple[int, ...]],
     known: dict[tuple[str, int | None], Resolved | BooperError],
 ) -> Accepted | Accept:
-    """The row of one, or what its key stands for."""
+    """The row of one, with its channels in `rooms` if they are several; or what its key stands
+    for."""
     said, app, use = item.said, item.app, item.use
     if use is not None:
         replay = await idempotency.claim(tx, use, item.own, item.state, now)
@@ -136,6 +142,8 @@ async def _prepare(
         if use is not None:
             await idempotency.drop(tx, use)
         raise
+    if to.channels:
+        rooms[item.own] = to.channels
     return Accepted(
         item.own,
         to.channel,
@@ -146,7 +154,6 @@ async def _prepare(
         said.named,
         int(app is not None and limits.plan_of(house, app).priority),
         said.scheduled_at,
-        to.channels,
     )
 
 

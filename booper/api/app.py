@@ -38,6 +38,7 @@ from booper.api import (
     subscriptions,
     web_push_key,
 )
+from booper.api.exchange import Exchange
 
 if TYPE_CHECKING:
     from booper.api.house import House
@@ -84,6 +85,7 @@ def document() -> dict[str, Any]:
 def create_app(house: House) -> QuartTrio:
     """The front door of one house; several may stand in one process."""
     app = QuartTrio(__name__, static_folder=None)
+    app.asgi_http_class = Exchange
     app.url_map.merge_slashes = False  # one spelling per path: no redirect for another
     http = house.settings.http
     app.config["MAX_CONTENT_LENGTH"] = http.max_body

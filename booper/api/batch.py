@@ -87,8 +87,9 @@ async def batch(house: House, caller: Caller) -> Response:
     results: dict[int, BooperError | Accept] = {}
     drafts: dict[int, Draft] = {}
     await _draft(house, caller, found, drafts, results)
-    rooms = await senders.rooms(house, [one.said.audience.rooms for one in drafts.values()])
     whose = [one.app for one in drafts.values()]
+    public = [one.said.audience.rooms if one.app is None else () for one in drafts.values()]
+    rooms = await senders.rooms(house, public)
     refused = await limits.take_each(house, caller, list(zip(whose, rooms, strict=True)))
     items: dict[int, Item] = {}
     for (place, draft), error in zip(drafts.items(), refused, strict=True):

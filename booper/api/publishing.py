@@ -20,6 +20,8 @@ def check(caller: Caller, to: Resolved) -> None:
     A key is for its own channel and no other, also where none is wanted: who presents it means
     something by it.
     """
+    if not to.guarded and not isinstance(caller, Publisher):
+        return
     held = caller.number if isinstance(caller, Publisher | ChannelHolder) else None
     rooms = {to.channel} if to.channel is not None else set(to.channels)
     if isinstance(caller, Publisher) and rooms != {held}:

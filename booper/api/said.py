@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 JSON, TEXT, FORM = "application/json", "text/plain", "application/x-www-form-urlencoded"
 Short = Annotated[str, Meta(max_length=2048)]
 _content = attrgetter(*Content.__struct_fields__)
-_audience = attrgetter(*audience.FIELDS)
 
 # Headers that scripts written for ntfy send; each also with `X-` in front.
 _HEADERS = {
@@ -139,7 +138,6 @@ def checked(notify: Notify, now: float) -> Said:
     content.checked()
     for provider in content.raw:
         provider_named(provider, "/raw")
-    named = Audience(*_audience(notify))
     at = None
     if notify.scheduled_at is not None:
         at = notify.scheduled_at.timestamp()
@@ -151,8 +149,8 @@ def checked(notify: Notify, now: float) -> Said:
             )
         at = at if at > now else None
     text = msgspec.json.encode(content).decode()
-    whom = audience.checked(named)
-    return Said(whom, msgspec.json.encode(whom).decode(), text, content.ttl, notify.app_id, at)
+    whom, named = audience.spelled(notify)
+    return Said(whom, named, text, content.ttl, notify.app_id, at)
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:

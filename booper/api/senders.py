@@ -10,7 +10,7 @@ from booper.domain.errors import NotFound
 from booper.store import apps, channels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from booper.api.house import House
     from booper.domain.caller import Caller
@@ -49,9 +49,18 @@ async def sender(house: House, caller: Caller, app_id: str | None) -> Sender | N
 async def rooms(house: House, asked: Sequence[Sequence[str]]) -> list[list[str]]:
     """Lists of public channels with each by its name, so that one that is also called by its id
     counts as the one that it is."""
-    ids = {one for listed in asked for one in listed if is_id(one)}
+    named = {one for listed in asked for one in listed}
+    if not named:
+        return [[] for _ in asked]
+    ids = {one for one in named if is_id(one)}
     names = await house.ports.database.read(channels.names, ids) if ids else {}
-    return [list(dict.fromkeys(names.get(one, one) for one in listed)) for listed in asked]
+    return [_each_once(listed, names) for listed in asked]
+
+
+def _each_once(listed: Sequence[str], names: Mapping[str, str]) -> list[str]:
+    if len(listed) == 1:
+        return [names.get(listed[0], listed[0])]
+    return list(dict.fromkeys(names.get(one, one) for one in listed))
 
 
 async def sees(tx: Tx, caller: Caller, tenant: str) -> bool:

@@ -144,7 +144,8 @@ async def serve(
 ) -> None:
     """Serve `app` until `stopping` returns; then take no more connections, and give the requests
     under way `grace` seconds to finish. What goes wrong on one connection ends that one alone."""
-    app.asgi_http_class = ShieldedConnection
+    if not issubclass(app.asgi_http_class, ShieldedConnection):
+        app.asgi_http_class = ShieldedConnection
     config = Config()
     config.keep_alive_timeout = settings.idle_timeout
     config.read_timeout = math.ceil(settings.idle_timeout + settings.body_timeout)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from booper.ports import Database
 
 PATIENCE = 120.0  # seconds for the fan-out to end
-BATCHERS = 2  # connections that send batches
+BATCHERS = 4  # connections that send batches
 _WARM = 100
 _SINGLE, _ITEM = b"HTTP/1.1 202 ", b'"status":202'
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import attrgetter
 from typing import Annotated
 
@@ -42,6 +43,24 @@ class Audience(msgspec.Struct, frozen=True, omit_defaults=True):
 
 FIELDS = Audience.__struct_fields__
 _values = attrgetter(*FIELDS)
+_NOBODY = _values(Audience())
+
+
+def spelled(named: object) -> tuple[Audience, str]:
+    """What has these fields as an audience in its one spelling, and as JSON; Invalid unless it
+    names exactly one."""
+    values = _values(named)
+    if values[0] is not None and values[1:] == _NOBODY[1:]:
+        return _room(values[0])
+    found = checked(Audience(*values))
+    return found, msgspec.json.encode(found).decode()
+
+
+@lru_cache(maxsize=1024)
+def _room(channel: str) -> tuple[Audience, str]:
+    """The commonest of all, and mostly the same one."""
+    found = Audience(channel=channel_name(channel))
+    return found, msgspec.json.encode(found).decode()
 
 
 def checked(audience: Audience) -> Audience:
@@ -55,7 +74,7 @@ def checked(audience: Audience) -> Audience:
             pointer=f"/{named[1]}" if named else "",
         )
     if audience.channel is not None:
-        return Audience(channel=channel_name(audience.channel))
+        return _room(audience.channel)[0]
     if audience.channels is not None:
         names = [
             channel_name(name, f"/channels/{place}") for place, name in enumerate(audience.channels)

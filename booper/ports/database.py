@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from msgspec import Struct
+
     from booper.domain.hint import Hint
 
 T = TypeVar("T")
 S = TypeVar("S")
 U = TypeVar("U")
 Row = tuple[Any, ...]
+DONE = "-- the statement before has done it"
 
 
 class Sql(NamedTuple):
     """One statement in both dialects, side by side.
 
-    Left out, PostgreSQL's is SQLite's with `$1, $2 …` in place of `?` (or of `?1, ?2 …`).
-    `columns`: PostgreSQL's for many rows at once, with an array of each column's values; to it
-    every row is a message of its own, and takes several times as long.
+    Left out, PostgreSQL's is SQLite's with `$1, $2 …` in place of `?` (or of `?1, ?2 …`). DONE: it
+    has none, because the statement before did this as well.
+    `rows`: PostgreSQL's for many rows at once, given as one JSON array of objects; to it every row
+    is a message of its own, and takes several times as long.
     """
 
     sqlite: str
     postgresql: str = ""
-    columns: str = ""
+    rows: str = ""
 
     @property
     def for_postgresql(self) -> str:
@@ -52,6 +56,10 @@ class Tx(Protocol):
         ...
 
     async def execute_many(self, sql: Sql, rows: Sequence[Sequence[object]]) -> None: ...
+
+    async def insert_many(self, sql: Sql, rows: Sequence[Struct]) -> None:
+        """The same for structs, whose fields are the parameters, by a statement with `rows`."""
+        ...
 
     async def tell(self, hint: Hint) -> None:
         """Every node that listens hears this, if and as soon as the transaction commits.

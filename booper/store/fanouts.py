@@ -24,8 +24,8 @@ TURNS = 32  # audiences a transaction: small ones share its price
 
 _COLUMNS = (
     "SELECT f.notification, f.position, f.urgent, c.number, n.tenant, a.number, n.audience,"
-    " a.deleted_at IS NOT NULL"
-    " FROM fanouts f JOIN notifications n ON n.number = f.notification"
+    " a.deleted_at IS NOT NULL OR n.number IS NULL"
+    " FROM fanouts f LEFT JOIN notifications n ON n.number = f.notification"
     " LEFT JOIN channels c ON c.number = n.channel AND c.deleted_at IS NULL"
     " LEFT JOIN apps a ON a.id = n.tenant AND n.tenant <> ''"
 )
@@ -159,7 +159,8 @@ async def expand(
 
 
 async def _break_off(tx: Tx, notification: int, position: int, now: float) -> None:
-    """Its app was deleted: nobody else is sent to. What is cut into batches ends as they do."""
+    """Its app was deleted, or itself: nobody else is sent to. What is cut into batches ends as they
+    do."""
     await tx.execute(_END, notification)
     if position == 0:
         cancelled = MACHINE.step(State.QUEUED, Event.CANCELLED)

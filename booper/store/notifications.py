@@ -3,13 +3,13 @@
 # ruff: noqa: S608 - what is put together is our own columns
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from booper.domain.notification import MACHINE, Event, Progress, State
 from booper.domain.outcome import Kind
-from booper.ports import Sql
+from booper.ports import DONE, Sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +19,11 @@ if TYPE_CHECKING:
 _encode = msgspec.json.encode
 
 
-class Accepted(NamedTuple):
+class Accepted(msgspec.Struct, frozen=True):
     """A notification as the front door took it; `channel` is a row number, `content` JSON.
 
     `tenant` is the app whose instances send it; "" is the public, for whom the operator's do.
-    `audience`: JSON, as it was named. `urgent`: ahead of the others. `channels`: row numbers, where
-    there are several and `channel` is None.
+    `audience`: JSON, as it was named. `urgent`: ahead of the others.
     """
 
     id: str
@@ -36,7 +35,6 @@ class Accepted(NamedTuple):
     audience: str = ""
     urgent: int = 0
     scheduled_at: float | None = None
-    channels: tuple[int, ...] = ()
 
 
 COUNTED = (
@@ -49,26 +47,41 @@ COUNTED = (
     Kind.UNKNOWN,
 )
 
-_INTO = (
-    "INSERT INTO notifications (id, channel, content, created_at, expires_at, tenant, audience,"
-    " urgent, scheduled_at, state)"
-)
+_FIELDS = "id, channel, content, created_at, expires_at, tenant, audience, urgent, scheduled_at"
+_INTO = f"INSERT INTO notifications ({_FIELDS}, state)"
+_BEGINS = f"IS NULL THEN '{State.QUEUED.value}' ELSE '{State.SCHEDULED.value}' END"
+
+
+def _queued(source: str) -> str:
+    """PostgreSQL's way to write both down in one statement: a round trip is dear there."""
+    return (
+        f"WITH said AS ({_INTO} {source} RETURNING number, urgent, scheduled_at), later AS"
+        " (INSERT INTO schedules (notification, due_at)"
+        " SELECT number, scheduled_at FROM said WHERE scheduled_at IS NOT NULL)"
+        " INSERT INTO fanouts (notification, urgent)"
+        " SELECT number, urgent FROM said WHERE scheduled_at IS NULL"
+    )
+
+
 _INSERT = Sql(
-    f"{_INTO} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    columns=f"{_INTO} SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::float8[],"
-    " $5::float8[], $6::text[], $7::text[], $8::int[], $9::float8[], $10::text[])",
+    f"{_INTO} VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?9 {_BEGINS})",
+    _queued(f"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::float8, CASE WHEN $9 {_BEGINS})"),
+    rows=_queued(
+        f"SELECT {_FIELDS}, CASE WHEN scheduled_at {_BEGINS}"
+        " FROM json_to_recordset($1::json) AS said (id text, channel bigint, content text,"
+        " created_at float8, expires_at float8, tenant text, audience text, urgent bigint,"
+        " scheduled_at float8)"
+    ),
 )
 _QUEUE = Sql(
     "INSERT INTO fanouts (notification, urgent) SELECT number, urgent FROM notifications"
     " WHERE id IN (SELECT value FROM json_each(?))",
-    "INSERT INTO fanouts (notification, urgent) SELECT number, urgent FROM notifications"
-    " WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
+    DONE,
 )
 _SCHEDULE = Sql(
     "INSERT INTO schedules (notification, due_at) SELECT number, scheduled_at FROM notifications"
     " WHERE id IN (SELECT value FROM json_each(?))",
-    "INSERT INTO schedules (notification, due_at) SELECT number, scheduled_at FROM notifications"
-    " WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
+    DONE,
 )
 _ROOM = Sql(
     "INSERT INTO notification_channels (notification, channel)"
@@ -107,19 +120,18 @@ _CANCEL = Sql("UPDATE notifications SET state = ?, finished_at = ? WHERE number 
 _FIRST = "g"
 
 
-async def accept(tx: Tx, notifications: Sequence[Accepted]) -> None:
+async def accept(
+    tx: Tx, notifications: Sequence[Accepted], rooms: Sequence[tuple[int, str]] = ()
+) -> None:
     """Write each notification and its fan-out row, or the one for its time: after the commit it
-    cannot be forgotten."""
-    queued, scheduled = State.QUEUED.value, State.SCHEDULED.value
-    rows = [(*one[:9], queued if one.scheduled_at is None else scheduled) for one in notifications]
-    await (tx.execute(_INSERT, *rows[0]) if len(rows) == 1 else tx.execute_many(_INSERT, rows))
+    cannot be forgotten. `rooms`: the channels (row number) of those (id) that are for several."""
+    await tx.insert_many(_INSERT, notifications)
     now = [one.id for one in notifications if one.scheduled_at is None]
     if now:
         await tx.execute(_QUEUE, _encode(now).decode())
-    if len(now) < len(rows):
+    if len(now) < len(notifications):
         later = [one.id for one in notifications if one.scheduled_at is not None]
         await tx.execute(_SCHEDULE, _encode(later).decode())
-    rooms = [(room, one.id) for one in notifications for room in one.channels]
     if rooms:
         await tx.execute_many(_ROOM, rooms)
 

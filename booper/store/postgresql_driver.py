@@ -15,14 +15,19 @@ import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
+import msgspec
 import outcome
 import structlog
+from msgspec.structs import astuple
 
 from booper.domain.errors import Unavailable
+from booper.ports import DONE
 from booper.store.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from msgspec import Struct
 
     from booper.bridge import Bridge
     from booper.domain.hint import Hint
@@ -86,15 +91,23 @@ class PostgresTx:
         return [tuple(row) for row in await self._connection.fetch(sql.for_postgresql, *params)]
 
     async def execute(self, sql: Sql, *params: object) -> int:
+        if sql.postgresql is DONE:
+            return 0
         tag = await self._connection.execute(sql.for_postgresql, *params)
         count = tag.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
     async def execute_many(self, sql: Sql, rows: Sequence[Sequence[object]]) -> None:
-        if rows and sql.columns:
-            await self._connection.execute(sql.columns, *map(list, zip(*rows, strict=True)))
-        elif rows:
+        if rows:
             await self._connection.executemany(sql.for_postgresql, rows)
+
+    async def insert_many(self, sql: Sql, rows: Sequence[Struct]) -> None:
+        # Arrays of columns would cost more than twice as much: asyncpg asks of every value whether
+        # it holds others.
+        if len(rows) == 1:
+            await self._connection.execute(sql.for_postgresql, *astuple(rows[0]))
+        elif rows:
+            await self._connection.execute(sql.rows, msgspec.json.encode(rows).decode())
 
     async def tell(self, hint: Hint) -> None:
         await self._connection.execute(TELL, CHANNEL, hint.text)

@@ -66,6 +66,14 @@ _DELETE = Sql(
     "DELETE FROM notifications WHERE number = ANY"
     " (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text($1::jsonb)))",
 )
+_UNSCHEDULE, _UNQUEUE = (
+    Sql(
+        f"DELETE FROM {table} WHERE notification IN (SELECT value FROM json_each(?))",
+        f"DELETE FROM {table} WHERE notification = ANY"
+        " (ARRAY(SELECT value::bigint FROM jsonb_array_elements_text($1::jsonb)))",
+    )
+    for table in ("schedules", "fanouts")
+)
 _DUE = Sql("SELECT notification FROM purges WHERE due_at <= ? ORDER BY due_at LIMIT ?")
 _DROP = Sql(
     "DELETE FROM deliveries WHERE notification = ? AND device IN"
@@ -153,7 +161,11 @@ async def remove(tx: Tx, numbers: Sequence[Row], now: float) -> int:
         return 0
     listed = msgspec.json.encode([number for (number,) in numbers]).decode()
     await tx.execute(_PURGE, listed, now)
-    return await tx.execute(_DELETE, listed)
+    # The schedules first: whoever turns one into a place in the queue is waited for, or finds none.
+    await tx.execute(_UNSCHEDULE, listed)
+    removed = await tx.execute(_DELETE, listed)
+    await tx.execute(_UNQUEUE, listed)
+    return removed
 
 
 async def purge(tx: Tx, now: float, limit: int = DELIVERIES) -> int:

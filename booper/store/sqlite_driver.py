@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import outcome
 import trio
+from msgspec.structs import astuple
 
 from booper.domain.errors import Unavailable
 from booper.store.group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from msgspec import Struct
 
     from booper.domain.hint import Hint
     from booper.ports import Row, Sql
@@ -61,6 +64,9 @@ class SqliteTx:
 
     async def execute_many(self, sql: Sql, rows: Sequence[Sequence[object]]) -> None:
         self._connection.executemany(sql.sqlite, rows)
+
+    async def insert_many(self, sql: Sql, rows: Sequence[Struct]) -> None:
+        self._connection.executemany(sql.sqlite, map(astuple, rows))
 
     async def tell(self, hint: Hint) -> None:
         pass  # the only process tells its own workers itself

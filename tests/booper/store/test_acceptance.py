@@ -103,10 +103,10 @@ async def test_several_channels_merge_page_by_page(database: Database) -> None:
         one = await listeners(tx, [registration(n) for n in range(0, 12, 2)], "a")
         two = await listeners(tx, [registration(n) for n in range(0, 12, 3)], "b")
         rooms = [await channels.find(tx, name) for name in ("a", "b")]
-        several = tuple(room for room in rooms if room is not None)
+        several = [(room, "n1") for room in rooms if room is not None]
         named = '{"channels":["a","b"]}'
-        row = Accepted("n1", None, "{}", NOW, NOW + 60, audience=named, channels=several)
-        await notifications.accept(tx, [row])
+        row = Accepted("n1", None, "{}", NOW, NOW + 60, audience=named)
+        await notifications.accept(tx, [row], several)
         return sorted({*one, *two})
 
     wanted = await database.write(work)

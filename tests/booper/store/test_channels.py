@@ -176,8 +176,8 @@ async def test_where_a_notification_goes_and_where_that_wants_a_key(database: Da
         await notify(tx, "n1", "ops")
         await notify(tx, "n2", "news")
         news = await channels.find(tx, "news") or 0
-        several = Accepted("n3", None, "{}", NOW, NOW + 9, channels=(made.number, news))
-        await notifications.accept(tx, [several])
+        several = Accepted("n3", None, "{}", NOW, NOW + 9)
+        await notifications.accept(tx, [several], [(made.number, "n3"), (news, "n3")])
         found = [await audiences.rooms_of(tx, own) for own in ("n1", "n2", "n3", "n4")]
         assert [set(one.channels) for one in found] == [
             {made.number},

@@ -57,8 +57,10 @@ async def tenant(database: Database, own: str, states: tuple[str, ...] = ("done"
         await instances.keep(tx, wanted.key, Kept(1, "sealed", "{}", "f", NOW, "me"))
         for number, state in enumerate(states):
             later = NOW + DAY if state == "scheduled" else None
-            said = Accepted(f"{own}-{number}", None, "{}", NOW, NOW + DAY, own)
-            everyone = said._replace(audience='{"everyone":true}', scheduled_at=later)
+            named, until = '{"everyone":true}', NOW + DAY
+            everyone = Accepted(
+                f"{own}-{number}", None, "{}", NOW, until, own, named, scheduled_at=later
+            )
             await notifications.accept(tx, [everyone])
             if state == "done":
                 await seeds.run_sql(tx, "DELETE FROM fanouts")

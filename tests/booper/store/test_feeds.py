@@ -22,12 +22,11 @@ async def test_pages_of_a_feed_are_the_whole_in_order(database: Database) -> Non
         for number in range(120):
             own = f"{number:08x}"
             some = dice.sample(rooms, dice.choice((1, 1, 1, 3)))
-            said = Accepted(own, None, "{}", NOW, NOW + 60, channels=tuple(some))
-            if len(some) == 1:
-                said = said._replace(channel=some[0], channels=())
-            if number % 10 == 3:
-                said = said._replace(scheduled_at=NOW + 50)
-            await notifications.accept(tx, [said])
+            only = some[0] if len(some) == 1 else None
+            due = NOW + 50 if number % 10 == 3 else None
+            said = Accepted(own, only, "{}", NOW, NOW + 60, scheduled_at=due)
+            several = [(room, own) for room in some if only is None]
+            await notifications.accept(tx, [said], several)
             if number % 10 == 5:
                 sql = "UPDATE notifications SET archived_at = 1.0 WHERE id = ?"
                 await run_sql(tx, sql, own)

@@ -1,0 +1,1 @@
+-- In PostgreSQL some rows are no longer checked for what they point to. Here a check is cheap.
