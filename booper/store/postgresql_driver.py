@@ -22,6 +22,7 @@ from msgspec.structs import astuple
 
 from booper.domain.errors import Unavailable
 from booper.ports import DONE
+from booper.store import postgresql_copy
 from booper.store.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 T = TypeVar("T")
+COPIED = 64  # rows from which on they are copied: it takes two round trips more
 TRIES = 5  # of one work that clashes with other processes
 PATIENCE = 5.0  # seconds to wait for a free connection
 STATEMENT = 30_000  # milliseconds one statement may take
@@ -108,6 +110,30 @@ class PostgresTx:
             await self._connection.execute(sql.for_postgresql, *astuple(rows[0]))
         elif rows:
             await self._connection.execute(sql.rows, msgspec.json.encode(rows).decode())
+
+    async def spread(self, sql: Sql, numbers: Sequence[int], *alike: object) -> None:
+        if len(numbers) >= COPIED and await self._copied(sql.copy, numbers, alike):
+            return
+        listed = msgspec.json.encode(numbers).decode()
+        await self._connection.execute(sql.for_postgresql, listed, *alike)
+
+    async def _copied(
+        self, into: tuple[str, ...], numbers: Sequence[int], alike: Sequence[object]
+    ) -> bool:
+        """Whether they were new, all of them, and are now there: a third of an INSERT's price."""
+        await self._connection.execute("SAVEPOINT copy")
+        try:
+            await self._connection.copy_to_table(
+                into[0],
+                source=postgresql_copy.source(numbers, alike),
+                columns=into[1:],
+                format="binary",
+            )
+        except asyncpg.UniqueViolationError:
+            await self._connection.execute("ROLLBACK TO SAVEPOINT copy")
+            return False
+        await self._connection.execute("RELEASE SAVEPOINT copy")
+        return True
 
     async def tell(self, hint: Hint) -> None:
         await self._connection.execute(TELL, CHANNEL, hint.text)
