@@ -48,7 +48,8 @@ def _turn(after: str, again: str, lock: str) -> str:
 _NEXT = Sql(
     f"{_COLUMNS} WHERE f.notification = {_turn('?1', '?2', '')}",
     f"WITH turn AS MATERIALIZED (SELECT {_turn('$1', '$2::int', 'FOR UPDATE SKIP LOCKED')} AS n)"
-    f" {_COLUMNS} WHERE f.notification = (SELECT n FROM turn)",
+    # Locked here as well: else its position would be that of before whoever had it last.
+    f" {_COLUMNS} WHERE f.notification = (SELECT n FROM turn) FOR UPDATE OF f",
 )
 _BATCH = Sql(
     "INSERT INTO batches (notification, instance, devices, size, due_at, line)"
