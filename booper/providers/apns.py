@@ -153,7 +153,7 @@ class ApnsCodec:
     def compile(
         self, content: Content, occasion: Occasion, access: AccessToken
     ) -> CompiledApns | Outcome:
-        said, form = payload(content, occasion.created_at)
+        said, form = payload(content, occasion)
         body = msgspec.json.encode(said)
         limit = VOIP_LIMIT if form is Form.VOIP else LIMIT
         if len(body) > limit:

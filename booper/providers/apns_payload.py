@@ -10,21 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 from booper.domain.content import Content, Form
 from booper.providers.override import merged
+from booper.providers.provider import NOTIFICATION_ID
 
 if TYPE_CHECKING:
     from booper.domain.live_activity import LiveActivity
+    from booper.providers.provider import Occasion
 
 
-def payload(content: Content, now: float) -> tuple[dict[str, Any], Form]:
+def payload(content: Content, occasion: Occasion) -> tuple[dict[str, Any], Form]:
     """The JSON that Apple wants, raw override included, and the form it has then.
 
-    `data` stands beside `aps` and can never replace it. What nobody gave a form is a background
+    `data` stands beside `aps` and can never replace it, and so does the notification's id, by which
+    the app may confirm it. What nobody gave a form is a background
     push if it has nothing to show, no badge and no sound: Apple wants those three absent then,
-    and `content-available` present. `now` (Unix seconds) orders the changes of a live activity.
+    and `content-available` present. The moment it was said orders the changes of a live activity.
     """
     extra = {key: value for key in ("image", "url") if (value := getattr(content, key))}
     form = content.actual_form
-    said = {**extra, **content.data, "aps": aps(content, now)}
+    # A live activity has no app that would read it.
+    named = {} if form is Form.LIVE_ACTIVITY else {NOTIFICATION_ID: occasion.id}
+    said = {**named, **extra, **content.data, "aps": aps(content, occasion.created_at)}
     if patch := content.raw.get("apns"):
         said = merged(said, patch)
     inner = said.get("aps")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from booper.domain.content import Content, Form, Interruption, Priority
 from booper.domain.outcome import Kind, Outcome
 from booper.providers.override import merged
+from booper.providers.provider import NOTIFICATION_ID
 
 if TYPE_CHECKING:
     from booper.providers.provider import Occasion
@@ -36,8 +37,7 @@ def message(
         return Outcome(
             Kind.FAILED, 400, "Expo knows no localisation keys, and no text is given", local=True
         )
-    if data := _data(content):
-        said["data"] = data
+    said["data"] = _data(content, occasion)
     background = form is Form.BACKGROUND
     if background:
         said["contentAvailable"] = True
@@ -55,9 +55,10 @@ def message(
     return said
 
 
-def _data(content: Content) -> dict[str, Any]:
+def _data(content: Content, occasion: Occasion) -> dict[str, Any]:
     """What the app gets; `url` stands in it, where Expo's router looks for it."""
-    return {"url": content.url, **content.data} if content.url else content.data
+    url = {"url": content.url} if content.url else {}
+    return {NOTIFICATION_ID: occasion.id, **url, **content.data}
 
 
 def _shown(

@@ -15,6 +15,7 @@ from booper.domain.outcome import Kind, Outcome
 from booper.providers.apns_payload import aps
 from booper.providers.fcm_target import to_many
 from booper.providers.override import merged
+from booper.providers.provider import NOTIFICATION_ID
 
 if TYPE_CHECKING:
     from booper.domain.content import Content
@@ -82,6 +83,7 @@ def message(content: Content, occasion: Occasion) -> dict[str, Any]:
         key: value for key in ("title", "body", "image") if (value := getattr(content, key))
     }
     data = {key: _text(value) for key, value in content.data.items()}
+    data.setdefault(NOTIFICATION_ID, occasion.id)
     if content.url:
         data.setdefault("url", content.url)
     if rings:
@@ -90,8 +92,7 @@ def message(content: Content, occasion: Occasion) -> dict[str, Any]:
     said: dict[str, Any] = {"android": _android(content, occasion, shows=shows)}
     if shows and notification:
         said["notification"] = notification
-    if data:
-        said["data"] = data
+    said["data"] = data
     said["apns"] = _apns(content, occasion)
     said["webpush"] = _webpush(content, occasion)
     return said

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from booper.wire import Answer, Endpoint, Outlet, Stamp, Template
 
 
+# Under this name an app finds the notification's id in its data, to confirm it by; `data` of the
+# same name goes before.
+NOTIFICATION_ID = "notification_id"
+
+
 def standing(text: Secret | None, now: float) -> AccessToken:
     """The access token of a provider that wants a fixed key, or none: it is never renewed."""
     return AccessToken(text or Secret(""), now, math.inf)

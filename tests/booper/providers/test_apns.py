@@ -81,7 +81,8 @@ def sent(content: Content, ttl_from: float = NOW) -> tuple[Template, bytes, dict
     ],
 )
 def test_payloads_are_exactly_these_bytes(content: Content, body: bytes) -> None:
-    assert sent(content)[1] == body
+    named = f'{{"notification_id":"{ID}",'.encode()
+    assert sent(content)[1] == named + body[1:]
 
 
 ALERT = {
@@ -169,4 +170,5 @@ def test_a_young_token_is_renewed_only_if_it_has_expired() -> None:
 def test_what_the_app_sends_along_arrives_and_never_replaces_aps(data: dict[str, Any]) -> None:
     body = msgspec.json.decode(sent(Content(title="t", data=data))[1])
     assert body.pop("aps") == {"alert": {"title": "t"}, "sound": "default"}
-    assert body == {key: value for key, value in data.items() if key != "aps"}
+    own = {key: value for key, value in data.items() if key != "aps"}
+    assert body == {"notification_id": ID, **own}

@@ -17,6 +17,7 @@ from booper.simulators.apns import generate_key
 
 NOW = 1_800_000_000.0
 OCCASION = Occasion("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", NOW)
+NAMED = {"notification_id": OCCASION.id}
 CODEC = Apns().codec(
     "main",
     {
@@ -68,13 +69,13 @@ def test_a_voip_push_rings_at_once_under_its_own_topic() -> None:
     assert (headers[b"apns-push-type"], headers[b"apns-priority"]) == (b"voip", b"10")
     assert headers[b"apns-expiration"] == b"1800000030"
     assert b"apns-collapse-id" not in headers, "a second call is no newer version of the first"
-    assert said == {"call": 7, "aps": {}}
+    assert said == {**NAMED, "call": 7, "aps": {}}
 
 
 def test_data_alone_can_be_an_alert_if_it_says_so() -> None:
     headers, said = sent(Content(data={"a": 1}, form=Form.ALERT))
     assert (headers[b"apns-push-type"], headers[b"apns-priority"]) == (b"alert", b"10")
-    assert said == {"a": 1, "aps": {}}
+    assert said == {**NAMED, "a": 1, "aps": {}}
 
 
 LIVE = LiveActivity(Event.UPDATE, {"score": [1, 0]})
@@ -172,6 +173,12 @@ def test_a_live_activity_changes(content: Content, aps: dict[str, Any]) -> None:
         ),
         (Content(title="t"), {"aps": "mine"}, b"alert", {"aps": "mine"}),
         (Content(title="t", data={"a": 1}), {"aps": None}, b"alert", {"a": 1}),
+        (
+            Content(badge=1, data={"notification_id": "my own"}),
+            {},
+            b"alert",
+            {"notification_id": "my own", "aps": {"badge": 1}},
+        ),
     ],
 )
 def test_raw_has_the_last_word_and_decides_the_push_type(
@@ -179,7 +186,7 @@ def test_raw_has_the_last_word_and_decides_the_push_type(
 ) -> None:
     raw = msgspec.structs.replace(content, raw={"apns": patch, "fcm": {"not": "ours"}})
     headers, found = sent(raw)
-    assert (headers[b"apns-push-type"], found) == (push_type, said)
+    assert (headers[b"apns-push-type"], found) == (push_type, {**NAMED, **said})
 
 
 @pytest.mark.parametrize(("form", "limit"), [(None, 4096), (Form.VOIP, 5120)])

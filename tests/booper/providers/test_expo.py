@@ -79,7 +79,7 @@ def test_a_golden_request() -> None:
         '[{"to":["ExponentPushToken[0000000000000000000000]",'
         '"ExponentPushToken[0000000000000000000001]"],'
         '"title":"Hi","subtitle":"You","body":"There",'
-        '"data":{"url":"https://example.org/","a":{"b":[1,null]},"é":"✓"},'
+        '"data":{"notification_id":"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b","url":"https://example.org/","a":{"b":[1,null]},"é":"✓"},'
         '"sound":"ding.wav","badge":3,"interruptionLevel":"time-sensitive",'
         '"channelId":"urgent","categoryId":"mail","threadId":"t",'
         '"richContent":{"image":"https://example.org/i.png"},"mutableContent":true,'
@@ -107,7 +107,8 @@ def test_the_limit_is_checked_after_wrapping_and_overriding() -> None:
 
 
 def test_nothing_at_all_is_still_json() -> None:
-    raw = {"expo": {"priority": None, "expiration": None, "contentAvailable": None}}
+    named = ("priority", "expiration", "contentAvailable", "data")
+    raw = {"expo": dict.fromkeys(named)}
     (parcel,) = compiled(Content(raw=raw)).pack(targets(1))
     assert said(parcel.request) == [{"to": [token(0)]}]
 

@@ -13,6 +13,7 @@ from booper.providers.expo_message import message
 from booper.providers.provider import Occasion
 
 OCCASION = Occasion("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", 1_800_000_000.0)
+NAMED = {"notification_id": OCCASION.id}
 
 
 @pytest.mark.parametrize(
@@ -34,11 +35,13 @@ OCCASION = Occasion("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", 1_800_000_000.0)
                 "interruptionLevel": "critical",
             },
         ),
-        (Content(data={"url": "own"}, url="https://a/"), {"data": {"url": "own"}}),
+        (Content(title="t"), {"data": NAMED}),
+        (Content(data={"url": "own"}, url="https://a/"), {"data": {**NAMED, "url": "own"}}),
+        (Content(data={"notification_id": 7}), {"data": {"notification_id": 7}}),
         (Content(title="t", raw={"fcm": {"title": "no"}}), {"title": "t"}),
         (
             Content(title="t", raw={"expo": {"title": None, "to": "x", "data": {"a": 1}}}),
-            {"title": None, "to": None, "data": {"a": 1}},
+            {"title": None, "to": None, "data": {**NAMED, "a": 1}},
         ),
         (Content(loc_key="K", raw={"expo": {"body": "b"}}), {"body": "b", "sound": "default"}),
     ],

@@ -18,6 +18,7 @@ from tests.booper.providers.keys import RSA, pem
 NOW = 1_800_000_000.0
 OCCASION = Occasion("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", NOW)
 ACCOUNT = {"client_email": "push@example.com", "private_key": pem(RSA), "project_id": "my-project"}
+NAMED = {"notification_id": OCCASION.id}
 DEVICE = "abc:DEF_123-456.789"
 
 
@@ -65,7 +66,13 @@ def test_a_golden_message() -> None:
         "message": {
             "token": DEVICE,
             "notification": {"title": "Hi", "body": "There"},
-            "data": {"n": "1", "s": "x", "deep": '{"a":[1]}', "url": "https://example.com/"},
+            "data": {
+                **NAMED,
+                "n": "1",
+                "s": "x",
+                "deep": '{"a":[1]}',
+                "url": "https://example.com/",
+            },
             "android": {
                 "priority": "NORMAL",
                 "ttl": "60s",
@@ -99,7 +106,7 @@ def test_data_alone_shows_nothing_anywhere() -> None:
     said = sent(Content(data={"k": "v"}, ttl=0, url="http://no.link"))["message"]
     assert said == {
         "token": DEVICE,
-        "data": {"k": "v", "url": "http://no.link"},
+        "data": {**NAMED, "k": "v", "url": "http://no.link"},
         "android": {"priority": "HIGH", "ttl": "0s", "collapse_key": OCCASION.id},
         "apns": {
             "headers": {"apns-priority": "5", "apns-expiration": "0"},
@@ -133,7 +140,7 @@ def test_a_subtitle_is_apples_alone_and_brings_the_other_texts() -> None:
 
 def test_a_call_goes_as_data_at_once() -> None:
     said = sent(Content(title="Ann", data={"call": 7}, form=Form.VOIP))["message"]
-    assert said["data"] == {"title": "Ann", "call": "7"}
+    assert said["data"] == {**NAMED, "title": "Ann", "call": "7"}
     assert said["android"]["priority"] == "HIGH"
     assert "notification" not in said
     assert "notification" not in said["android"]
@@ -149,9 +156,9 @@ def test_raw_is_laid_over_the_body_of_the_request() -> None:
     raw = {"fcm": {"message": {"android": {"ttl": None}, "data": {"x": "y"}}, "other": 1}}
     body = sent(Content(title="t", raw=raw))
     assert body["other"] == 1
-    assert body["message"]["data"] == {"x": "y"}
+    assert body["message"]["data"] == {**NAMED, "x": "y"}
     assert "ttl" not in body["message"]["android"]
-    bare: dict[str, Any] = dict.fromkeys(("notification", "android", "apns", "webpush"))
+    bare: dict[str, Any] = dict.fromkeys(("notification", "data", "android", "apns", "webpush"))
     empty = sent(Content(title="t", raw={"fcm": {"message": bare}}))
     assert empty == {"message": {"token": DEVICE}}
 
