@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from booper.bridge import open_bridge
 from booper.domain.delivery import Result
 from booper.domain.outcome import ACCEPTED, Kind, Outcome
 from booper.store import deliveries, postgresql_copy
@@ -86,7 +86,7 @@ async def read_back(url: str, numbers: list[int], alike: tuple[object, ...]) -> 
     fraction=st.none() | st.floats(allow_nan=False),
     text=st.none() | _TEXTS,
 )
-def test_whatever_they_hold(
+async def test_whatever_they_hold(
     postgresql_server: str,
     numbers: list[int],
     number: int | None,
@@ -94,7 +94,8 @@ def test_whatever_they_hold(
     text: str | None,
 ) -> None:
     alike = (number, fraction, text)
-    found = asyncio.run(read_back(postgresql_server, numbers, alike))
+    async with open_bridge() as bridge:
+        found = await bridge.call(read_back, postgresql_server, numbers, alike)
     assert found == [(one, *alike) for one in numbers]
 
 
