@@ -2,7 +2,7 @@
 
 quart-trio gives every request a nursery of two tasks, one of which only waits for the client to
 leave. Nearly all requests have arrived whole when they are looked at and are answered at once: they
-need neither, which is a fifth of what the front door costs. What has not arrived by then, and so
+need neither, and are seen through though their client leaves. What has not arrived by then, and so
 may take long, goes quart-trio's way.
 """
 
