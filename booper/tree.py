@@ -21,6 +21,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from booper.workers import names
+from booper.workers.desk import Desk
 from booper.workers.dispatcher import Dispatcher
 from booper.workers.fanout import Fanout
 from booper.workers.instance import Instance
@@ -76,6 +77,7 @@ def tree(
     beats = [ChildSpec.actor(names.HEARTBEAT, heartbeat, registry)]
     if listener is not None:
         beats.append(ChildSpec.actor(names.LISTENER, listener, registry))
+    desk = Desk(ports, directory, delivery, node)
     stage = Stage(SupervisorRef(registry, names.INSTANCES), registry, instance, grace)
 
     return SupervisorSpec(
@@ -109,12 +111,12 @@ def tree(
                         ),
                         ChildSpec.actor(
                             names.FANOUT,
-                            lambda: Fanout(ports, router, delivery),
+                            lambda: Fanout(ports, router, desk, delivery),
                             registry,
                         ),
                         ChildSpec.actor(
                             names.DISPATCHER,
-                            lambda: Dispatcher(ports, directory, delivery, node),
+                            lambda: Dispatcher(ports, desk, delivery, node),
                             registry,
                         ),
                         ChildSpec.actor(

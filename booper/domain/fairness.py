@@ -40,6 +40,13 @@ class Hand(NamedTuple):
     last: int
 
 
+def ahead(line: int, hand: Hand) -> bool:
+    """Whether a batch of that line may be handed over before whoever waits in other lines: there is
+    room, and the line holds less than the part that is kept for such."""
+    size = hand.room + sum(hand.held.values())
+    return hand.room > 0 and hand.held.get(line, 0) < max(size // RESERVE, 1)
+
+
 def turns(waiting: Sequence[int], hand: Hand) -> dict[int, int]:
     """Line → how many batches of it at most, in the order of service, for the lines that wait.
 

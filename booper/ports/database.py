@@ -53,6 +53,11 @@ class Tx(Protocol):
 
     async def fetch(self, sql: Sql, *params: object) -> list[Row]: ...
 
+    async def columns(self, count: int, sql: Sql, *params: object) -> list[Sequence[Any]]:
+        """The same by column, of which there are `count`. In PostgreSQL's words the statement
+        makes an array of each itself: to it every row is a message of its own."""
+        ...
+
     async def execute(self, sql: Sql, *params: object) -> int:
         """Run a statement; the number of rows it changed."""
         ...

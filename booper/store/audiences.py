@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -14,63 +15,62 @@ from booper.ports import Sql
 from booper.store import channels
 
 if TYPE_CHECKING:
-    from booper.ports import Row, Tx
+    from booper.ports import Tx
 
-# PostgreSQL plans for any channel and any position alike, and would now and then read all devices
-# for a page. So it is given no choice: along the key from there on, and a look for each device.
-_LIVING = (
-    " JOIN LATERAL (SELECT provider, instance FROM devices"
-    " WHERE number = m.device AND gone_at IS NULL OFFSET 0) d ON true"
+_decode = msgspec.json.Decoder(list[int]).decode
+
+
+def _page(sqlite: str, postgresql: str) -> Sql:
+    """The device numbers of a page as one JSON list: many rows would cost more than the look."""
+    return Sql(
+        f"SELECT json_group_array(device) FROM ({sqlite})",
+        f"SELECT coalesce(array_to_json(array_agg(device)), '[]')::text FROM ({postgresql}) page",
+    )
+
+
+# PostgreSQL plans for any channel and any position alike, and would now and then walk along all
+# devices for a page. So it is given no choice: along the key, from there on.
+_CHANNEL = _page(
+    "SELECT device FROM subscriptions WHERE channel = ? AND device > ? AND muted = 0"
+    " ORDER BY device LIMIT ?",
+    "SELECT device FROM subscriptions WHERE (channel, device) > ($1, $2) AND channel <= $1"
+    " AND muted = 0 ORDER BY channel, device LIMIT $3",
 )
-_CHANNEL = Sql(
-    "SELECT s.device, d.provider, d.instance FROM subscriptions s"
-    " JOIN devices d ON d.number = s.device"
-    " WHERE s.channel = ? AND s.device > ? AND s.muted = 0 AND d.gone_at IS NULL"
-    " ORDER BY s.device LIMIT ?",
-    f"SELECT m.device, d.provider, d.instance FROM subscriptions m {_LIVING}"
-    " WHERE (m.channel, m.device) > ($1, $2) AND m.channel <= $1 AND m.muted = 0"
-    " ORDER BY m.channel, m.device LIMIT $3",
+_EVERYONE = _page(
+    "SELECT device FROM members WHERE app = ? AND device > ? ORDER BY device LIMIT ?",
+    "SELECT device FROM members WHERE (app, device) > ($1, $2) AND app <= $1"
+    " ORDER BY app, device LIMIT $3",
+)
+
+
+def _members(name: str) -> Sql:
+    return _page(
+        f"SELECT device FROM members WHERE app = ? AND device > ? AND {name} = ? AND {name} <> ''"
+        " ORDER BY device LIMIT ?",
+        f"SELECT device FROM members WHERE app = $1 AND device > $2 AND {name} = $3"
+        f" AND {name} <> '' ORDER BY device LIMIT $4",
+    )
+
+
+_USER = _members("user_id")
+_IDENTIFIER = _members("identifier")
+_NAMED = "SELECT m.device FROM members m JOIN devices d ON d.number = m.device"
+_DEVICES = _page(
+    f"{_NAMED} WHERE m.app = ? AND m.device > ?"
+    " AND d.id IN (SELECT value FROM json_each(?)) ORDER BY m.device LIMIT ?",
+    f"{_NAMED} WHERE m.app = $1 AND m.device > $2"
+    " AND d.id IN (SELECT jsonb_array_elements_text($3::jsonb)) ORDER BY m.device LIMIT $4",
 )
 _ROOMS = Sql(
     "SELECT c.number FROM notification_channels nc JOIN channels c ON c.number = nc.channel"
     " WHERE nc.notification = ? AND c.deleted_at IS NULL"
 )
-
-
-_MEMBERS = "SELECT m.device, d.provider, d.instance FROM members m"
-_DEVICE = "JOIN devices d ON d.number = m.device WHERE d.gone_at IS NULL AND"
-
-
-def _members(condition: str) -> Sql:
-    where = f"m.app = ? AND m.device > ? AND {condition} ORDER BY m.device LIMIT ?"
-    dollars = f"m.app = $1 AND m.device > $2 AND {condition} ORDER BY m.device LIMIT $4"
-    return Sql(
-        f"{_MEMBERS} {_DEVICE} {where}",
-        f"{_MEMBERS} {_LIVING} WHERE {dollars.replace('?', '$3')}",
-    )
-
-
-_EVERYONE = Sql(
-    f"{_MEMBERS} {_DEVICE} m.app = ? AND m.device > ? ORDER BY m.device LIMIT ?",
-    f"{_MEMBERS} {_LIVING} WHERE (m.app, m.device) > ($1, $2) AND m.app <= $1"
-    " ORDER BY m.app, m.device LIMIT $3",
-)
-_USER = _members("m.user_id = ? AND m.user_id <> ''")
-_IDENTIFIER = _members("m.identifier = ? AND m.identifier <> ''")
 _ROOMS_OF = Sql(
     "SELECT c.number, c.publish_name FROM notifications n JOIN channels c ON c.number = n.channel"
     " WHERE n.id = ?1 UNION"
     " SELECT c.number, c.publish_name FROM notifications n"
     " JOIN notification_channels nc ON nc.notification = n.number"
     " JOIN channels c ON c.number = nc.channel WHERE n.id = ?1"
-)
-_DEVICES = Sql(
-    "SELECT m.device, d.provider, d.instance FROM members m JOIN devices d ON d.number = m.device"
-    " WHERE m.app = ? AND m.device > ? AND d.gone_at IS NULL"
-    " AND d.id IN (SELECT value FROM json_each(?)) ORDER BY m.device LIMIT ?",
-    "SELECT m.device, d.provider, d.instance FROM members m JOIN devices d ON d.number = m.device"
-    " WHERE m.app = $1 AND m.device > $2 AND d.gone_at IS NULL"
-    " AND d.id IN (SELECT jsonb_array_elements_text($3::jsonb)) ORDER BY m.device LIMIT $4",
 )
 _KNOWN = Sql(
     "SELECT d.id FROM devices d JOIN members m ON m.device = d.number AND m.app = ?"
@@ -144,10 +144,11 @@ async def rooms_of(tx: Tx, notification: str) -> Resolved:
     return Resolved(None, tuple(number for number, _ in rows), guarded)
 
 
-async def page(tx: Tx, whom: Whom, position: int, size: int) -> list[Row]:
-    """(device, provider, instance) of at most `size` living devices after `position`, in order."""
+async def page(tx: Tx, whom: Whom, position: int, size: int) -> list[int]:
+    """At most `size` devices after `position`, by their row numbers, in order; fewer: that was all.
+    Some may be gone."""
     if whom.channel is not None:
-        return await tx.fetch(_CHANNEL, whom.channel, position, size)
+        return await _listed(tx, _CHANNEL, whom.channel, position, size)
     if not whom.named:  # its channel is no more
         return []
     audience = msgspec.json.decode(whom.named, type=Audience)
@@ -158,22 +159,22 @@ async def page(tx: Tx, whom: Whom, position: int, size: int) -> list[Row]:
     if whom.app is None:
         return []
     if audience.user_id is not None:
-        return await tx.fetch(_USER, whom.app, position, audience.user_id, size)
+        return await _listed(tx, _USER, whom.app, position, audience.user_id, size)
     if audience.identifier is not None:
-        return await tx.fetch(_IDENTIFIER, whom.app, position, audience.identifier, size)
+        return await _listed(tx, _IDENTIFIER, whom.app, position, audience.identifier, size)
     if audience.devices is not None:
-        listed = msgspec.json.encode(audience.devices).decode()
-        return await tx.fetch(_DEVICES, whom.app, position, listed, size)
-    return await tx.fetch(_EVERYONE, whom.app, position, size)
+        named = msgspec.json.encode(audience.devices).decode()
+        return await _listed(tx, _DEVICES, whom.app, position, named, size)
+    return await _listed(tx, _EVERYONE, whom.app, position, size)
 
 
-async def _of_several(tx: Tx, notification: int, position: int, size: int) -> list[Row]:
+async def _of_several(tx: Tx, notification: int, position: int, size: int) -> list[int]:
     """Each channel's next devices, merged: whoever listens to several comes once."""
     rooms = await tx.fetch(_ROOMS, notification)
-    pages = [await tx.fetch(_CHANNEL, room, position, size) for (room,) in rooms]
-    found: dict[int, Row] = {}
-    for row in heapq.merge(*pages):
-        found.setdefault(row[0], row)
-        if len(found) == size:
-            break
-    return list(found.values())
+    pages = [await _listed(tx, _CHANNEL, room, position, size) for (room,) in rooms]
+    return [device for device, _ in itertools.islice(itertools.groupby(heapq.merge(*pages)), size)]
+
+
+async def _listed(tx: Tx, sql: Sql, *params: object) -> list[int]:
+    ((listed,),) = await tx.fetch(sql, *params)
+    return _decode(listed)

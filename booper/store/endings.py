@@ -12,7 +12,6 @@ from booper.store import outbox, settlements
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from booper.domain.delivery import Batch
     from booper.ports import Tx
     from booper.store.outbox import Claimed
 
@@ -34,7 +33,7 @@ async def late(tx: Tx, lease: str, now: float, limit: int) -> int:
     for (number,) in rows:
         await tx.execute(_LEASE, lease, now, number)
         (claimed,) = await outbox.load(tx, [number])
-        await _end(tx, claimed.batch, _LATE, now)
+        await _end(tx, claimed, _LATE, now)
     return len(rows)
 
 
@@ -42,10 +41,11 @@ async def living(tx: Tx, claimed: Sequence[Claimed], now: float) -> list[Claimed
     """Those that are to be sent; the others end here, because their app was deleted."""
     for one in claimed:
         if one.orphan:
-            await _end(tx, one.batch, _ORPHAN, now)
+            await _end(tx, one, _ORPHAN, now)
     return [one for one in claimed if not one.orphan]
 
 
-async def _end(tx: Tx, batch: Batch, outcome: Outcome, now: float) -> None:
+async def _end(tx: Tx, claimed: Claimed, outcome: Outcome, now: float) -> None:
+    batch = claimed.opened([""] * len(claimed.devices))
     outcomes = [outcome] * len(batch.targets)
     await settlements.settle(tx, [decide(batch, outcomes, now=now, dice=0.0)], now)

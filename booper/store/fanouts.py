@@ -12,19 +12,25 @@ from booper.domain.fairness import line_of
 from booper.domain.notification import MACHINE, Event, State
 from booper.domain.outcome import Kind, Outcome
 from booper.ports import Sql
-from booper.store import audiences, deliveries
+from booper.store import audiences, deliveries, targets
 from booper.store.audiences import Whom
+from booper.store.express import SMALL, Express, Said, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from booper.domain.routing import Router
     from booper.ports import Tx
+    from booper.store.outbox import Claimed
+    from booper.store.targets import Near
 
 PAGE = 5_000  # devices a transaction: some milliseconds, so that others get their turn
 TURNS = 32  # audiences a transaction: small ones share its price
 
 _COLUMNS = (
     "SELECT f.notification, f.position, f.urgent, c.number, n.tenant, a.number, n.audience,"
-    " a.deleted_at IS NOT NULL OR n.number IS NULL"
+    " a.deleted_at IS NOT NULL OR n.number IS NULL,"
+    " n.id, n.content, coalesce(n.scheduled_at, n.created_at), n.expires_at"
     " FROM fanouts f LEFT JOIN notifications n ON n.number = f.notification"
     " LEFT JOIN channels c ON c.number = n.channel AND c.deleted_at IS NULL"
     " LEFT JOIN apps a ON a.id = n.tenant AND n.tenant <> ''"
@@ -90,73 +96,147 @@ _UNROUTED = Outcome(Kind.UNROUTED, 0, "no instance sends for this device")
 
 
 class Page(NamedTuple):
-    """What one step did. `last`: the notification's audience is all cut into batches now."""
+    """What one step did. `last`: the notification's audience is all cut into batches now;
+    `waiting`: how many of those wait to be claimed; `claimed`: those that are leased already."""
 
     notification: int
     devices: int
     last: bool
+    waiting: int = 0
+    claimed: list[Claimed] = []  # noqa: RUF012 - nobody adds to it
 
 
-async def advance(tx: Tx, routes: Router, after: int, now: float) -> Page | None:
+class _Turn(NamedTuple):
+    """The audience whose turn it is, as it is stored."""
+
+    notification: int
+    position: int
+    urgent: int
+    channel: int | None
+    tenant: str
+    app: int | None
+    named: str
+    orphan: bool
+    id: str
+    content: str
+    created_at: float
+    expires_at: float
+
+    @property
+    def line(self) -> int:
+        return line_of(self.app, self.channel, urgent=self.urgent == 1)
+
+
+async def advance(
+    tx: Tx, routes: Router, after: int, now: float, express: Express | None = None
+) -> Page | None:
     """Pages of waiting audiences in turn, until about PAGE devices are cut into batches or all had
-    one; the last of them, or None: nothing waits."""
-    last, devices = None, 0
+    one; what they did in all and where the last stood, or None: nothing waits."""
+    done: Page | None = None
     for _ in range(TURNS):
-        page = await expand(tx, routes, after, now, again=last is None)
+        again = done is None
+        page = await expand(tx, routes, after, now, again=again, express=express)
         if page is None:
             break
-        last, after, devices = page, page.notification, devices + page.devices
-        if devices >= PAGE:
+        after = page.notification
+        if done is not None:
+            devices, waiting = done.devices + page.devices, done.waiting + page.waiting
+            claimed = done.claimed + page.claimed
+            page = page._replace(devices=devices, waiting=waiting, claimed=claimed)
+        done = page
+        if done.devices >= PAGE:
             break
-    return last
+    return done
 
 
 async def expand(
-    tx: Tx, routes: Router, after: int, now: float, size: int = PAGE, *, again: bool = True
+    tx: Tx,
+    routes: Router,
+    after: int,
+    now: float,
+    size: int = PAGE,
+    *,
+    again: bool = True,
+    express: Express | None = None,
 ) -> Page | None:
     """Cut one page of the next waiting audience (the first notification number above `after`,
     with `again` else the lowest; urgent ones before all others) into batches; None: there is
-    none."""
+    none. With `express` the batches of a small one are leased, where they may be."""
     rows = await tx.fetch(_NEXT, after, int(again))
     if not rows:
         return None
-    notification, position, urgent, channel, tenant, app, named, orphan = rows[0]
-    if orphan:
-        await _break_off(tx, notification, position, now)
-        return Page(notification, 0, last=True)
-    whom = Whom(notification, channel, app, named)
-    audience = await audiences.page(tx, whom, position, size)
-    ways: dict[tuple[str, str], list[int]] = {}
-    for device, provider, instance in audience:
-        ways.setdefault((provider, instance), []).append(device)
-    runs: dict[str | None, list[int]] = {}
-    for (provider, instance), some in ways.items():
-        runs.setdefault(routes.resolve(provider, instance, tenant), []).extend(some)
-    unrouted = runs.pop(None, [])
-    whose = line_of(app, channel, urgent=urgent == 1)
-    await tx.execute_many(
-        _BATCH,
-        [
-            (notification, instance, msgspec.json.encode(run).decode(), len(run), now, whose)
-            for instance, whole in runs.items()
-            if instance is not None
-            for run in (whole[i : i + BATCH_SIZE] for i in range(0, len(whole), BATCH_SIZE))
-        ],
-    )
-    results = [Result(device, _UNROUTED) for device in unrouted]
-    await deliveries.append(tx, notification, results, 0, now)
-    counted = (len(audience), len(unrouted))
+    turn = _Turn(*rows[0])
+    if turn.orphan:
+        await _break_off(tx, turn.notification, turn.position, now)
+        return Page(turn.notification, 0, last=True)
+    whom = Whom(turn.notification, turn.channel, turn.app, turn.named)
+    audience = await audiences.page(tx, whom, turn.position, size)
     last = len(audience) < size
-    if last:
-        await tx.execute(_END, notification)
+    if express is not None and last and turn.position == 0 and len(audience) <= SMALL:
+        page = await _express(tx, express, routes, turn, audience, now)
+    else:
+        page = await _page(tx, routes, turn, audience, now, last=last)
+    return page
+
+
+async def _page(
+    tx: Tx, routes: Router, turn: _Turn, audience: Sequence[int], now: float, *, last: bool
+) -> Page:
+    runs: dict[str | None, list[int]] = {}
+    for (provider, instance), some in (await targets.ways(tx, audience)).items():
+        runs.setdefault(routes.resolve(provider, instance, turn.tenant), []).extend(some)
+    devices = sum(map(len, runs.values()))
+    unrouted = runs.pop(None, [])
+    batches = [
+        (turn.notification, instance, msgspec.json.encode(run).decode(), len(run), now, turn.line)
+        for instance, whole in zip(runs, map(sorted, runs.values()), strict=True)
+        if instance is not None
+        for run in (whole[i : i + BATCH_SIZE] for i in range(0, len(whole), BATCH_SIZE))
+    ]
+    await tx.execute_many(_BATCH, batches)
+    await _count(tx, turn, devices, unrouted, now, next_one=None if last else audience[-1])
+    return Page(turn.notification, len(audience), last, len(batches))
+
+
+async def _express(
+    tx: Tx, express: Express, routes: Router, turn: _Turn, audience: Sequence[int], now: float
+) -> Page:
+    runs: dict[str | None, list[Near]] = {}
+    for device in await targets.near(tx, audience):
+        way = routes.resolve(device.provider, device.instance, turn.tenant)
+        runs.setdefault(way, []).append(device)
+    devices = sum(map(len, runs.values()))
+    unrouted = [device.number for device in runs.pop(None, [])]
+    routed = {instance: some for instance, some in runs.items() if instance is not None}
+    said = Said(turn.notification, turn.id, turn.content, turn.created_at, turn.expires_at)
+    claimed = await cut(tx, express, said, routed, turn.line, now)
+    await _count(tx, turn, devices, unrouted, now, next_one=None)
+    waiting = len(routed) - len(claimed)
+    return Page(turn.notification, len(audience), last=True, waiting=waiting, claimed=claimed)
+
+
+async def _count(
+    tx: Tx,
+    turn: _Turn,
+    devices: int,
+    unrouted: Sequence[int],
+    now: float,
+    *,
+    next_one: int | None,
+) -> None:
+    """So many more devices; where its audience goes on, or None: that was all of it."""
+    results = [Result(device, _UNROUTED) for device in unrouted]
+    await deliveries.append(tx, turn.notification, results, 0, now)
+    counted = (devices, len(unrouted))
+    if next_one is None:
+        await tx.execute(_END, turn.notification)
         sending = MACHINE.step(State.QUEUED, Event.FANNED_OUT)
         done = MACHINE.step(sending, Event.ALL_FINAL)
-        states = (done.value, sending.value, now, notification, State.QUEUED.value)
+        states = (done.value, sending.value, now, turn.notification, State.QUEUED.value)
         await tx.execute(_COUNT_LAST, *counted, *states)
     else:
-        await tx.execute(_COUNT, *counted, notification)
-        await tx.execute(_ADVANCE, audience[-1][0], notification)
-    return Page(notification, len(audience), last)
+        await tx.execute(_COUNT, *counted, turn.notification)
+        await tx.execute(_ADVANCE, next_one, turn.notification)
 
 
 async def _break_off(tx: Tx, notification: int, position: int, now: float) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 S = TypeVar("S")
 U = TypeVar("U")
-LIMIT = 256  # the weight of one commit; a usual work weighs 1
 LIGHT = 8  # what weighs less goes ahead of what weighs more
 Lot = tuple[int, int]
 
@@ -51,6 +50,8 @@ class Waiting(NamedTuple):
 
 class GroupCommit:
     """The writing half of a Database: collects works, and lets the driver commit them together."""
+
+    most = 256  # the weight of one commit; a usual work weighs 1
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
@@ -128,7 +129,7 @@ class GroupCommit:
         share = -(-works // max(self._writers, 1))
         group: list[Waiting] = []
         taken: set[Lot | None] = set()
-        room = LIMIT
+        room = self.most
         for one in (*free[:1], *light, *heavy):
             if group and one.weight > room:
                 continue

@@ -7,8 +7,8 @@ it no longer holds it, nothing is written.
 
 from __future__ import annotations
 
-from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import chain, starmap
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from booper.domain.delivery import Batch, Target
 from booper.domain.fairness import turns
 from booper.domain.poison import LAPSE, PROCESS
 from booper.ports import Sql
+from booper.store import targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,23 +26,22 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(list[int]).decode
-_NOBODY: list[Any] = [b"", 0.0]
 
 
 class Claimed(NamedTuple):
-    """A leased batch whose device tokens are still sealed; `sealed`: one for each target."""
+    """A leased batch without its targets: whose device tokens are still `sealed`, one for each of
+    its `devices`, and when each was last registered."""
 
     batch: Batch
+    devices: list[int]
     sealed: list[bytes]
-    orphan: bool = False  # its app was deleted
+    registered_at: list[float]
+    orphan: bool  # its app was deleted
 
     def opened(self, tokens: Sequence[str]) -> Batch:
         """The batch ready to send, with its device tokens as `ports.DeviceTokens` opened them."""
-        targets = tuple(
-            Target(target.device, token, target.registered_at)
-            for target, token in zip(self.batch.targets, tokens, strict=True)
-        )
-        return msgspec.structs.replace(self.batch, targets=targets)
+        told = zip(self.devices, tokens, self.registered_at, strict=True)
+        return msgspec.structs.replace(self.batch, targets=tuple(starmap(Target, told)))
 
 
 class Held(NamedTuple):
@@ -82,12 +82,6 @@ _LOAD = Sql(
     f"{_LOADED} WHERE b.number IN (SELECT value FROM json_each(?)) ORDER BY b.number",  # noqa: S608
     f"{_LOADED} WHERE b.number IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)"
     " ORDER BY b.number",
-)
-_DEVICES = Sql(
-    "SELECT d.number, coalesce(d.sealed, CAST(d.fingerprint AS BLOB)), d.registered_at"
-    " FROM json_each(?) j JOIN devices d ON d.number = j.value",
-    "SELECT number, coalesce(sealed, convert_to(fingerprint, 'UTF8')), registered_at FROM devices"
-    " WHERE number = ANY(translate($1, '[]', '{}')::bigint[])",
 )
 # One look into the index per instance with waiting batches, however many batches there are.
 _WAITING = Sql(
@@ -168,14 +162,13 @@ async def load(tx: Tx, numbers: Sequence[int]) -> list[Claimed]:
     """These batches with their targets, oldest first; a device that is no more has no token."""
     rows = await tx.fetch(_LOAD, _encode(numbers).decode())
     lists = [_decode(row[_LISTED]) for row in rows]
-    named = _encode([*chain.from_iterable(lists)]).decode()
-    known = {number: rest for number, *rest in await tx.fetch(_DEVICES, named)}
+    sealed, at = await targets.places(tx, [*chain.from_iterable(lists)])
     claimed = []
     for (*row, line, _, orphan), devices in zip(rows, lists, strict=True):
-        found = [known.get(device, _NOBODY) for device in devices]
-        told = tuple(Target(d, "", at) for d, (_, at) in zip(devices, found, strict=True))
-        sealed = [token for token, _ in found]
-        claimed.append(Claimed(Batch(*(*row, told, line)), sealed, bool(orphan)))
+        tokens = [sealed.get(device, b"") for device in devices]
+        registered_at = [at.get(device, 0.0) for device in devices]
+        batch = Batch(*(*row, (), line))
+        claimed.append(Claimed(batch, devices, tokens, registered_at, bool(orphan)))
     return claimed
 
 

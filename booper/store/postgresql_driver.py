@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 T = TypeVar("T")
-COPIED = 64  # rows from which on they are copied: it takes two round trips more
+COPIED = 64  # rows from which on they are copied: it takes a round trip more
+NEVER = math.inf
 TRIES = 5  # of one work that clashes with other processes
 PATIENCE = 5.0  # seconds to wait for a free connection
 STATEMENT = 30_000  # milliseconds one statement may take
@@ -57,7 +59,6 @@ _BEGIN_READ = (
     f"SET LOCAL statement_timeout={STATEMENT};"
     f"SET LOCAL idle_in_transaction_session_timeout={STATEMENT}"
 )
-_Clash = asyncpg.TransactionRollbackError  # class 40: deadlock, serialization
 _OUTAGES = (
     OSError,
     TimeoutError,
@@ -74,6 +75,13 @@ _OUTAGES = (
 )
 
 
+class _Copied(Exception):
+    """What was copied is there already: that is rare, and the transaction is to be run again."""
+
+
+_Clash = (asyncpg.TransactionRollbackError, _Copied)  # class 40: deadlock, serialization
+
+
 def outage(error: BaseException) -> bool:
     """Whether the server or the way to it is to blame; a wrong statement is our own mistake."""
     if isinstance(error, asyncpg.InterfaceError):
@@ -84,13 +92,19 @@ def outage(error: BaseException) -> bool:
 class PostgresTx:
     """A transaction on one connection; runs in asyncio."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_copied")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, copied: float = NEVER) -> None:
+        """So many rows and more are copied, on pain of _Copied where one is there already."""
         self._connection = connection
+        self._copied = copied
 
     async def fetch(self, sql: Sql, *params: object) -> list[Row]:
         return [tuple(row) for row in await self._connection.fetch(sql.for_postgresql, *params)]
+
+    async def columns(self, count: int, sql: Sql, *params: object) -> list[Sequence[Any]]:
+        row = await self._connection.fetchrow(sql.for_postgresql, *params)
+        return [column or () for column in row or [()] * count]
 
     async def execute(self, sql: Sql, *params: object) -> int:
         if sql.postgresql is DONE:
@@ -112,17 +126,16 @@ class PostgresTx:
             await self._connection.execute(sql.rows, msgspec.json.encode(rows).decode())
 
     async def spread(self, sql: Sql, numbers: Sequence[int], *alike: object) -> None:
-        if sql.copy and len(numbers) >= COPIED and await self._copied(sql.copy, numbers, alike):
-            return
-        listed = msgspec.json.encode(numbers).decode()
-        await self._connection.execute(sql.for_postgresql, listed, *alike)
+        if sql.copy and len(numbers) >= self._copied:
+            await self._copy(sql.copy, numbers, alike)
+        else:
+            listed = msgspec.json.encode(numbers).decode()
+            await self._connection.execute(sql.for_postgresql, listed, *alike)
 
-    async def _copied(
+    async def _copy(
         self, into: tuple[str, ...], numbers: Sequence[int], alike: Sequence[object]
-    ) -> bool:
-        """Whether they were new, all of them, and are now there: thousands take half of what an
-        INSERT takes of the server."""
-        await self._connection.execute("SAVEPOINT copy")
+    ) -> None:
+        """Thousands of rows take half of what an INSERT takes of the server."""
         try:
             await self._connection.copy_to_table(
                 into[0],
@@ -130,11 +143,8 @@ class PostgresTx:
                 columns=into[1:],
                 format="binary",
             )
-        except asyncpg.UniqueViolationError:
-            await self._connection.execute("ROLLBACK TO SAVEPOINT copy")
-            return False
-        await self._connection.execute("RELEASE SAVEPOINT copy")
-        return True
+        except asyncpg.UniqueViolationError as error:
+            raise _Copied from error
 
     async def tell(self, hint: Hint) -> None:
         await self._connection.execute(TELL, CHANNEL, hint.text)
@@ -142,6 +152,8 @@ class PostgresTx:
 
 class PostgresDatabase(GroupCommit):
     """The Database port on one server. `store/postgresql.py` opens it."""
+
+    most = 1024  # others are served meanwhile, and a commit is dear
 
     def __init__(self, bridge: Bridge, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         super().__init__()
@@ -159,7 +171,7 @@ class PostgresDatabase(GroupCommit):
     async def commit(self, works: Sequence[Work]) -> list[outcome.Outcome[Any]]:
         """One transaction for all; where works clash with another process's, one for each."""
         try:
-            results = await self._bridge.call(self._together, works)
+            results = await self._bridge.call(self._together, works, COPIED)
         except _Clash as clash:
             if len(works) == 1:
                 return [await self._again(works[0], clash)]
@@ -174,7 +186,7 @@ class PostgresDatabase(GroupCommit):
     async def _again(self, work: Work, clash: BaseException) -> outcome.Outcome[Any]:
         for _ in range(TRIES):
             try:
-                (result,) = await self._bridge.call(self._together, [work])
+                (result,) = await self._bridge.call(self._together, [work], NEVER)
             except _Clash as error:
                 clash = error
             except Exception as error:
@@ -190,21 +202,21 @@ class PostgresDatabase(GroupCommit):
         async with self._transaction(_BEGIN_READ) as connection:
             return await work(PostgresTx(connection), *args)
 
-    async def _together(self, works: Sequence[Work]) -> list[outcome.Outcome[Any]]:
+    async def _together(self, works: Sequence[Work], copied: float) -> list[outcome.Outcome[Any]]:
         if len(works) == 1:  # it needs no savepoint: its transaction is its own
-            return [await self._alone(works[0])]
+            return [await self._alone(works[0], copied)]
         async with self._transaction(_BEGIN) as connection:
-            transaction = PostgresTx(connection)
+            transaction = PostgresTx(connection, copied)
             results = []
             for work in works:
                 await connection.execute("SAVEPOINT work")
                 results.append(await _one(connection, transaction, work))
             return results
 
-    async def _alone(self, work: Work) -> outcome.Outcome[Any]:
+    async def _alone(self, work: Work, copied: float) -> outcome.Outcome[Any]:
         try:
             async with self._transaction(_BEGIN) as connection:
-                result = await work.function(PostgresTx(connection), *work.args)
+                result = await work.function(PostgresTx(connection, copied), *work.args)
         except Exception as error:
             if isinstance(error, _Clash) or outage(error):
                 raise

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from booper.domain.notification import MACHINE, Event, State
 from booper.domain.outcome import Kind
 from booper.domain.receipt import first_ask
 from booper.ports import Sql
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from booper.ports import Clock, Tx
 
 _encode = msgspec.json.encode
+_DONE = MACHINE.step(State.SENDING, Event.ALL_FINAL).value
 
 
 class Taken(NamedTuple):
@@ -44,13 +46,19 @@ _AGAIN = Sql(
     " (notification, instance, devices, size, attempt, due_at, last_reason, line)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_COUNT = Sql(
-    "UPDATE notifications SET accepted = accepted + ?, failed = failed + ?, gone = gone + ?,"
-    " expired = expired + ?, not_configured = not_configured + ?, retried = retried + ?,"
-    " maybe_doubled = maybe_doubled + ? WHERE number = ?"
-)
 _KINDS = (Kind.ACCEPTED, Kind.FAILED, Kind.GONE, Kind.EXPIRED, Kind.UNROUTED)
 _COUNTED = (*(kind.value for kind in _KINDS), "retried", "maybe_doubled")
+# What is counted now is not in the columns yet.
+_ALL_FINAL = (
+    f"state = '{State.SENDING.value}' AND devices - (?1 + ?2 + ?3 + ?4 + ?5)"
+    " = accepted + failed + gone + expired + not_configured + delivered + receipt_unknown"
+)
+_COUNT = Sql(
+    "UPDATE notifications SET accepted = accepted + ?1, failed = failed + ?2, gone = gone + ?3,"  # noqa: S608 - our own words
+    " expired = expired + ?4, not_configured = not_configured + ?5, retried = retried + ?6,"
+    f" maybe_doubled = maybe_doubled + ?7, state = CASE WHEN {_ALL_FINAL} THEN ?8 ELSE state END,"
+    f" finished_at = CASE WHEN {_ALL_FINAL} THEN ?9 ELSE finished_at END WHERE number = ?10"
+)
 
 
 async def settle(tx: Tx, settlements: Sequence[Settlement], now: float) -> list[bool]:
@@ -61,9 +69,7 @@ async def settle(tx: Tx, settlements: Sequence[Settlement], now: float) -> list[
     await tx.execute_many(_AGAIN, [row for done, batch in kept for row in _again(done, batch)])
     for done, batch in kept:
         await _extras(tx, done, batch.instance, now)
-    await _count(tx, [done for done, _ in kept])
-    for notification in sorted({done.notification for done, _ in kept}):
-        await deliveries.finish(tx, notification, now)
+    await _count(tx, [done for done, _ in kept], now)
     return [_held(done) in taken for done in settlements]
 
 
@@ -111,8 +117,9 @@ async def _extras(tx: Tx, done: Settlement, instance: str, now: float) -> None:
         await receipts.append(tx, done.tickets, instance, first_ask(now))
 
 
-async def _count(tx: Tx, kept: Sequence[Settlement]) -> None:
-    """Each notification's account, in one order, so that no two wait for each other."""
+async def _count(tx: Tx, kept: Sequence[Settlement], now: float) -> None:
+    """Each notification's account, and whether it is done; in one order, so that no two wait for
+    each other."""
     counts: dict[int, Counter[str]] = {}
     for done in kept:
         ours = counts.setdefault(done.notification, Counter())
@@ -120,7 +127,8 @@ async def _count(tx: Tx, kept: Sequence[Settlement]) -> None:
         ours["retried"] += sum(len(again.devices) for again in done.again)
         ours["maybe_doubled"] += done.maybe_doubled
     for notification, ours in sorted(counts.items()):
-        await tx.execute(_COUNT, *(ours[name] for name in _COUNTED), notification)
+        counted = (ours[name] for name in _COUNTED)
+        await tx.execute(_COUNT, *counted, _DONE, now, notification)
 
 
 def _held(done: Settlement) -> Held:

@@ -60,6 +60,9 @@ class SqliteTx:
     async def fetch(self, sql: Sql, *params: object) -> list[Row]:
         return self._connection.execute(sql.sqlite, params).fetchall()
 
+    async def columns(self, count: int, sql: Sql, *params: object) -> list[Sequence[Any]]:
+        return list(zip(*await self.fetch(sql, *params), strict=True)) or [()] * count
+
     async def execute(self, sql: Sql, *params: object) -> int:
         return self._connection.execute(sql.sqlite, params).rowcount
 

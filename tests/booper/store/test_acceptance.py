@@ -113,7 +113,7 @@ async def test_several_channels_merge_page_by_page(database: Database) -> None:
     whom = audiences.Whom(1, None, None, '{"channels":["a","b"]}')
     found, position = [], 0
     while page := await database.read(audiences.page, whom, position, 3):
-        found += [row[0] for row in page]
+        found += page
         position = found[-1]
     assert found == wanted
 
