@@ -36,7 +36,7 @@ _CUT = Sql(
     " leased_by) SELECT $1::bigint, $2::text, $3::text, $4::bigint, $5::double precision,"
     " $6::bigint, CASE WHEN free THEN $7::text END, CASE WHEN free THEN $8::double precision END,"
     " CASE WHEN free THEN $9::text END FROM (SELECT"
-    " $7 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches"
+    " $7::text IS NOT NULL AND NOT EXISTS (SELECT 1 FROM batches"
     "  WHERE instance = $2 AND line = $6 AND lease IS NULL AND due_at <= $5)"
     " AND NOT EXISTS (SELECT 1 FROM brakes WHERE instance = $2 AND paused = 1) AS free) may"
     " RETURNING number, lease",
