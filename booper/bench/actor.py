@@ -145,7 +145,7 @@ class Immediate:
     async def read(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         raise NotImplementedError
 
-    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
         raise NotImplementedError
 
     async def gather(

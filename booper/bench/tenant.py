@@ -16,6 +16,7 @@ from booper.store import accounts, api_keys, apps, channels
 from booper.store.opening import open_database
 from booper.store.postgresql import open_postgresql
 from booper.store.sqlite_driver import SqliteDatabase
+from booper.store.sqlite_log import WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +59,7 @@ async def reading(database: str) -> AsyncIterator[Database]:
         return
     place = f"file:{settings.sqlite_path}?mode=ro"
     with closing(sqlite3.connect(place, uri=True, isolation_level=None)) as connection:
-        yield SqliteDatabase(connection, connection, slow=False)
+        yield SqliteDatabase(connection, connection, WriteAheadLog(connection), slow=False)
 
 
 async def stored(tx: Tx) -> int:

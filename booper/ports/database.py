@@ -88,13 +88,14 @@ class Database(Protocol):
         """The result of `work(tx, *args)` on a snapshot of committed rows."""
         ...
 
-    async def write(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
+    async def write(self, work: Callable[..., Awaitable[T]], *args: Any, weight: int = 1) -> T:
         """The result of `work(tx, *args)`, durable when this returns.
 
         Many callers' works share one commit (group commit); one that raises is undone alone and
         its error goes to its own caller. Once begun, a write is seen through: cancelling the
         caller neither undoes nor halves it. A work awaits nothing but its transaction; where
         several processes write at once it may be undone and run again, so it changes nothing else.
+        `weight`: 1 for about ten rows; what is heavy does not hold up what is light.
         """
         ...
 
@@ -109,7 +110,6 @@ class Database(Protocol):
         """Like `write`, for a work that does for many what it does for one: whoever waits for the
         same commit with the same `work` and the same `shared` is in one call of it.
 
-        It answers one value for each item, in order; if it raises, it is run for each alone. An
-        item of much `weight` (1: about ten rows) goes behind what is light, with few of its kind.
+        It answers one value for each item, in order; if it raises, it is run for each alone.
         """
         ...

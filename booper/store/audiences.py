@@ -12,39 +12,48 @@ import msgspec
 from booper.domain.audience import Audience
 from booper.domain.errors import NotFound
 from booper.ports import Sql
-from booper.store import channels
+from booper.store import channels, targets
 
 if TYPE_CHECKING:
     from booper.ports import Tx
+    from booper.store.targets import Near
 
 _decode = msgspec.json.Decoder(list[int]).decode
 
 
-def _page(sqlite: str, postgresql: str) -> Sql:
-    """The device numbers of a page as one JSON list: many rows would cost more than the look."""
-    return Sql(
+class _Listing(NamedTuple):
+    """A page of devices: their numbers alone, as one JSON list, because many rows would cost more
+    than the look; or, of the living ones, all that a push takes (`targets.Near`)."""
+
+    numbers: Sql
+    near: Sql
+
+
+def _listing(sqlite: str, postgresql: str) -> _Listing:
+    numbers = Sql(
         f"SELECT json_group_array(device) FROM ({sqlite})",
         f"SELECT coalesce(array_to_json(array_agg(device)), '[]')::text FROM ({postgresql}) page",
     )
+    return _Listing(numbers, targets.listed(sqlite, postgresql))
 
 
 # PostgreSQL plans for any channel and any position alike, and would now and then walk along all
 # devices for a page. So it is given no choice: along the key, from there on.
-_CHANNEL = _page(
+_CHANNEL = _listing(
     "SELECT device FROM subscriptions WHERE channel = ? AND device > ? AND muted = 0"
     " ORDER BY device LIMIT ?",
     "SELECT device FROM subscriptions WHERE (channel, device) > ($1, $2) AND channel <= $1"
     " AND muted = 0 ORDER BY channel, device LIMIT $3",
 )
-_EVERYONE = _page(
+_EVERYONE = _listing(
     "SELECT device FROM members WHERE app = ? AND device > ? ORDER BY device LIMIT ?",
     "SELECT device FROM members WHERE (app, device) > ($1, $2) AND app <= $1"
     " ORDER BY app, device LIMIT $3",
 )
 
 
-def _members(name: str) -> Sql:
-    return _page(
+def _members(name: str) -> _Listing:
+    return _listing(
         f"SELECT device FROM members WHERE app = ? AND device > ? AND {name} = ? AND {name} <> ''"
         " ORDER BY device LIMIT ?",
         f"SELECT device FROM members WHERE app = $1 AND device > $2 AND {name} = $3"
@@ -55,7 +64,7 @@ def _members(name: str) -> Sql:
 _USER = _members("user_id")
 _IDENTIFIER = _members("identifier")
 _NAMED = "SELECT m.device FROM members m JOIN devices d ON d.number = m.device"
-_DEVICES = _page(
+_DEVICES = _listing(
     f"{_NAMED} WHERE m.app = ? AND m.device > ?"
     " AND d.id IN (SELECT value FROM json_each(?)) ORDER BY m.device LIMIT ?",
     f"{_NAMED} WHERE m.app = $1 AND m.device > $2"
@@ -147,34 +156,59 @@ async def rooms_of(tx: Tx, notification: str) -> Resolved:
 async def page(tx: Tx, whom: Whom, position: int, size: int) -> list[int]:
     """At most `size` devices after `position`, by their row numbers, in order; fewer: that was all.
     Some may be gone."""
-    if whom.channel is not None:
-        return await _listed(tx, _CHANNEL, whom.channel, position, size)
-    if not whom.named:  # its channel is no more
-        return []
-    audience = msgspec.json.decode(whom.named, type=Audience)
-    if audience.channel is not None:
-        return []
-    if audience.channels is not None:
+    audience = _audience(whom)
+    if audience is not None and audience.channels is not None:
         return await _of_several(tx, whom.notification, position, size)
-    if whom.app is None:
+    found = _listing_of(whom, audience, position, size)
+    return [] if found is None else await _numbers(tx, found[0], *found[1])
+
+
+async def small(tx: Tx, whom: Whom, size: int) -> list[Near] | None:
+    """All of an audience that has at most `size` devices, the living ones; None: it has more."""
+    audience = _audience(whom)
+    if audience is not None and audience.channels is not None:
+        devices = await _of_several(tx, whom.notification, 0, size + 1)
+        return await targets.near(tx, devices) if len(devices) <= size else None
+    found = _listing_of(whom, audience, 0, size + 1)
+    if found is None:
         return []
+    rows = await tx.fetch(found[0].near, *found[1])
+    return targets.living(rows) if len(rows) <= size else None
+
+
+def _audience(whom: Whom) -> Audience | None:
+    """Its words, where its channel alone does not say all."""
+    if whom.channel is not None or not whom.named:
+        return None
+    return msgspec.json.decode(whom.named, type=Audience)
+
+
+def _listing_of(
+    whom: Whom, audience: Audience | None, position: int, size: int
+) -> tuple[_Listing, tuple[object, ...]] | None:
+    """How such an audience is listed, and of what; None: it is nobody's any more."""
+    if whom.channel is not None:
+        return _CHANNEL, (whom.channel, position, size)
+    # Its channel, or its app, may be no more.
+    if audience is None or audience.channel is not None or whom.app is None:
+        return None
     if audience.user_id is not None:
-        return await _listed(tx, _USER, whom.app, position, audience.user_id, size)
+        return _USER, (whom.app, position, audience.user_id, size)
     if audience.identifier is not None:
-        return await _listed(tx, _IDENTIFIER, whom.app, position, audience.identifier, size)
+        return _IDENTIFIER, (whom.app, position, audience.identifier, size)
     if audience.devices is not None:
         named = msgspec.json.encode(audience.devices).decode()
-        return await _listed(tx, _DEVICES, whom.app, position, named, size)
-    return await _listed(tx, _EVERYONE, whom.app, position, size)
+        return _DEVICES, (whom.app, position, named, size)
+    return _EVERYONE, (whom.app, position, size)
 
 
 async def _of_several(tx: Tx, notification: int, position: int, size: int) -> list[int]:
     """Each channel's next devices, merged: whoever listens to several comes once."""
     rooms = await tx.fetch(_ROOMS, notification)
-    pages = [await _listed(tx, _CHANNEL, room, position, size) for (room,) in rooms]
+    pages = [await _numbers(tx, _CHANNEL, room, position, size) for (room,) in rooms]
     return [device for device, _ in itertools.islice(itertools.groupby(heapq.merge(*pages)), size)]
 
 
-async def _listed(tx: Tx, sql: Sql, *params: object) -> list[int]:
-    ((listed,),) = await tx.fetch(sql, *params)
+async def _numbers(tx: Tx, listing: _Listing, *params: object) -> list[int]:
+    ((listed,),) = await tx.fetch(listing.numbers, *params)
     return _decode(listed)

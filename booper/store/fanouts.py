@@ -11,7 +11,7 @@ from booper.domain.delivery import BATCH_SIZE, Result
 from booper.domain.fairness import line_of
 from booper.domain.notification import MACHINE, Event, State
 from booper.domain.outcome import Kind, Outcome
-from booper.ports import Sql
+from booper.ports import DONE, Sql
 from booper.store import audiences, deliveries, targets
 from booper.store.audiences import Whom
 from booper.store.express import SMALL, Express, Said, cut
@@ -70,13 +70,18 @@ _SPREAD = (
     "devices + ?1 = accepted + failed + gone + expired + not_configured + ?2"
     " + delivered + receipt_unknown"
 )
-_COUNT_LAST = Sql(
+_COUNTED_LAST = (
     "UPDATE notifications SET devices = devices + ?1, not_configured = not_configured + ?2,"
     f" state = CASE WHEN state <> ?7 THEN state WHEN {_SPREAD} THEN ?3 ELSE ?4 END,"
     f" finished_at = CASE WHEN state = ?7 AND {_SPREAD} THEN ?5 ELSE finished_at END"
     " WHERE number = ?6"
 )
-_END = Sql("DELETE FROM fanouts WHERE notification = ?")
+_ENDED = "DELETE FROM fanouts WHERE notification = {}"
+_END = Sql(_ENDED.format("?"))
+_END_FIRST = Sql(_END.sqlite, DONE)
+_COUNT_LAST = Sql(
+    _COUNTED_LAST, f"WITH ended AS ({_ENDED.format('$6')}) {_COUNTED_LAST.replace('?', '$')}"
+)
 _STATE = Sql("UPDATE notifications SET state = ? WHERE number = ? AND state = ?")
 _CANCEL = Sql("UPDATE notifications SET state = ?, finished_at = ? WHERE number = ?")
 _DUE = Sql(
@@ -96,8 +101,8 @@ _UNROUTED = Outcome(Kind.UNROUTED, 0, "no instance sends for this device")
 
 
 class Page(NamedTuple):
-    """What one step did. `last`: the notification's audience is all cut into batches now;
-    `waiting`: how many of those wait to be claimed; `claimed`: those that are leased already."""
+    """What one step did, at last for that notification. `last`: what it began is all cut into
+    batches now; so many of those are `waiting` to be claimed; `claimed`: are leased already."""
 
     notification: int
     devices: int
@@ -128,12 +133,17 @@ class _Turn(NamedTuple):
 
 
 async def advance(
-    tx: Tx, routes: Router, after: int, now: float, express: Express | None = None
+    tx: Tx,
+    routes: Router,
+    after: int,
+    now: float,
+    express: Express | None = None,
+    turns: int = TURNS,
 ) -> Page | None:
-    """Pages of waiting audiences in turn, until about PAGE devices are cut into batches or all had
-    one; what they did in all and where the last stood, or None: nothing waits."""
+    """Up to `turns` pages of waiting audiences, until about PAGE devices are cut into batches or
+    all had one; what they did in all and where the last stood, or None: nothing waits."""
     done: Page | None = None
-    for _ in range(TURNS):
+    for _ in range(turns):
         again = done is None
         page = await expand(tx, routes, after, now, again=again, express=express)
         if page is None:
@@ -141,8 +151,8 @@ async def advance(
         after = page.notification
         if done is not None:
             devices, waiting = done.devices + page.devices, done.waiting + page.waiting
-            claimed = done.claimed + page.claimed
-            page = page._replace(devices=devices, waiting=waiting, claimed=claimed)
+            claimed, last = done.claimed + page.claimed, done.last and page.last
+            page = Page(after, devices, last, waiting, claimed)
         done = page
         if done.devices >= PAGE:
             break
@@ -170,18 +180,12 @@ async def expand(
         await _break_off(tx, turn.notification, turn.position, now)
         return Page(turn.notification, 0, last=True)
     whom = Whom(turn.notification, turn.channel, turn.app, turn.named)
+    if express is not None and turn.position == 0:
+        small = await audiences.small(tx, whom, SMALL)
+        if small is not None:
+            return await _express(tx, express, routes, turn, small, now)
     audience = await audiences.page(tx, whom, turn.position, size)
     last = len(audience) < size
-    if express is not None and last and turn.position == 0 and len(audience) <= SMALL:
-        page = await _express(tx, express, routes, turn, audience, now)
-    else:
-        page = await _page(tx, routes, turn, audience, now, last=last)
-    return page
-
-
-async def _page(
-    tx: Tx, routes: Router, turn: _Turn, audience: Sequence[int], now: float, *, last: bool
-) -> Page:
     runs: dict[str | None, list[int]] = {}
     for (provider, instance), some in (await targets.ways(tx, audience)).items():
         runs.setdefault(routes.resolve(provider, instance, turn.tenant), []).extend(some)
@@ -199,18 +203,17 @@ async def _page(
 
 
 async def _express(
-    tx: Tx, express: Express, routes: Router, turn: _Turn, audience: Sequence[int], now: float
+    tx: Tx, express: Express, routes: Router, turn: _Turn, audience: Sequence[Near], now: float
 ) -> Page:
     runs: dict[str | None, list[Near]] = {}
-    for device in await targets.near(tx, audience):
+    for device in audience:
         way = routes.resolve(device.provider, device.instance, turn.tenant)
         runs.setdefault(way, []).append(device)
-    devices = sum(map(len, runs.values()))
     unrouted = [device.number for device in runs.pop(None, [])]
     routed = {instance: some for instance, some in runs.items() if instance is not None}
     said = Said(turn.notification, turn.id, turn.content, turn.created_at, turn.expires_at)
     claimed = await cut(tx, express, said, routed, turn.line, now)
-    await _count(tx, turn, devices, unrouted, now, next_one=None)
+    await _count(tx, turn, len(audience), unrouted, now, next_one=None)
     waiting = len(routed) - len(claimed)
     return Page(turn.notification, len(audience), last=True, waiting=waiting, claimed=claimed)
 
@@ -229,7 +232,7 @@ async def _count(
     await deliveries.append(tx, turn.notification, results, 0, now)
     counted = (devices, len(unrouted))
     if next_one is None:
-        await tx.execute(_END, turn.notification)
+        await tx.execute(_END_FIRST, turn.notification)
         sending = MACHINE.step(State.QUEUED, Event.FANNED_OUT)
         done = MACHINE.step(sending, Event.ALL_FINAL)
         states = (done.value, sending.value, now, turn.notification, State.QUEUED.value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 S = TypeVar("S")
 U = TypeVar("U")
-LIGHT = 8  # what weighs less goes ahead of what weighs more
+LIGHT = 8  # what weighs less is light
 Lot = tuple[int, int]
 
 
@@ -58,6 +58,8 @@ class GroupCommit:
         self._parked: list[trio.lowlevel.Task] = []
         self._under_way: set[Lot | None] = set()
         self._writers = 0
+        self._heavy = 0  # groups under way with something heavy in them
+        self._lightly = False  # the last group left the heavy ones waiting
         self._closing = False
         self.commits = 0
         self.migrated = 0  # how many migrations were applied when it was opened
@@ -66,9 +68,9 @@ class GroupCommit:
         """Make a group of works durable: one outcome per work, in order. The driver's part."""
         raise NotImplementedError
 
-    async def write(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
+    async def write(self, work: Callable[..., Awaitable[T]], *args: Any, weight: int = 1) -> T:
         """The result of the work, durable; once begun it is seen through."""
-        result: T = await self._write(Work(work, args), 1, joins=False)
+        result: T = await self._write(Work(work, args), weight, joins=False)
         return result
 
     async def gather(
@@ -118,19 +120,16 @@ class GroupCommit:
                 trio.lowlevel.reschedule(waiting.task, outcome.Error(closed()))
 
     def _take(self) -> list[Waiting]:
-        """The next group: whoever has waited longest, then the light ones, then the others, as far
-        as their weight allows, and of each lot what it allows. Where several write, each takes an
-        even share of works. Nothing of a lot that is being written."""
-        free = [one for one in self._waiting if one.lot not in self._under_way]
-        light = [one for one in free[1:] if one.weight < LIGHT]
-        heavy = [one for one in free[1:] if one.weight >= LIGHT]
-        lots = {one.lot for one in free if one.joins}
-        works = len(lots) + sum(not one.joins for one in free)
+        """The next group: of those whose turn it is as far as their weight allows, and of each lot
+        what it allows. Where several write, each takes an even share of works."""
+        turn = self._turn()
+        lots = {one.lot for one in turn if one.joins}
+        works = len(lots) + sum(not one.joins for one in turn)
         share = -(-works // max(self._writers, 1))
         group: list[Waiting] = []
         taken: set[Lot | None] = set()
         room = self.most
-        for one in (*free[:1], *light, *heavy):
+        for one in turn:
             if group and one.weight > room:
                 continue
             if not one.joins or one.lot not in taken:
@@ -145,6 +144,24 @@ class GroupCommit:
             self._waiting = deque(one for one in self._waiting if id(one) not in chosen)
         return group
 
+    def _turn(self) -> list[Waiting]:
+        """Whose turn it is: what is light by itself; else, and after that, whoever has waited
+        longest, then the light ones, then the others. Nothing of a lot that is being written, and
+        nothing heavy for the last of several writers, so that what is light finds one."""
+        free = [one for one in self._waiting if one.lot not in self._under_way]
+        light = [one for one in free if one.weight < LIGHT]
+        heavy = [one for one in free if one.weight >= LIGHT]
+        kept = self._heavy and self._heavy >= self._writers - 1 and not self._closing
+        if light and (kept or (heavy and not self._lightly)):
+            self._lightly = True
+            return light
+        if kept:
+            return []
+        self._lightly = False
+        if free and free[0].weight >= LIGHT:
+            return [free[0], *light, *heavy[1:]]
+        return [*light, *heavy]
+
     def close(self) -> None:
         """Refuse new writes; what waits is still committed."""
         self._closing = True
@@ -154,10 +171,13 @@ class GroupCommit:
     async def _run_group(self, group: Sequence[Waiting]) -> None:
         results: list[outcome.Outcome[Any]] = [outcome.Error(closed()) for _ in group]
         lots = {waiting.lot for waiting in group} - {None}
+        heavy = any(waiting.weight >= LIGHT for waiting in group)
         self._under_way |= lots
+        self._heavy += heavy
         try:
             results = await self._commit(group)
         finally:
+            self._heavy -= heavy
             self._under_way -= lots
             for waiting, result in zip(group, results, strict=True):
                 trio.lowlevel.reschedule(waiting.task, result)

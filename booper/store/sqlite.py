@@ -14,6 +14,7 @@ import trio
 from booper.domain.errors import Misconfigured
 from booper.store.migrate import APPLIED, migrate
 from booper.store.sqlite_driver import PATIENCE, PAUSE, SqliteDatabase
+from booper.store.sqlite_log import WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-16000",
+            "wal_autocheckpoint=0",  # see sqlite_log.py
         ):
             connection.execute(f"PRAGMA {pragma}")
         asked = [connection.execute(f"PRAGMA {p}").fetchone() for p in _ASKED]
@@ -119,13 +121,14 @@ async def open_sqlite(
         try:
             writer = opened.enter_context(closing(_connect(path)))
             reader = opened.enter_context(closing(_connect(path)))
+            log = WriteAheadLog(opened.enter_context(closing(_connect(path))))
             migrated = migrate(writer)
         except sqlite3.DatabaseError as error:
             raise Misconfigured(
                 f"{path} cannot be used as a database: {error}.", code="database_file"
             ) from error
         writer.execute("PRAGMA busy_timeout=0")  # `_begin` waits for it, and lets others work
-        database = SqliteDatabase(writer, reader, slow=slow, patience=patience)
+        database = SqliteDatabase(writer, reader, log, slow=slow, patience=patience)
         database.migrated = migrated
         async with trio.open_nursery() as nursery:
             nursery.start_soon(database.run)

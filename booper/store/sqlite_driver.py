@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from booper.domain.hint import Hint
     from booper.ports import Row, Sql
     from booper.store.group_commit import Work
+    from booper.store.sqlite_log import WriteAheadLog
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds to wait for a lock that another program holds (a backup, a shell)
@@ -86,6 +87,7 @@ class SqliteDatabase(GroupCommit):
         self,
         writer: sqlite3.Connection,
         reader: sqlite3.Connection,
+        log: WriteAheadLog,
         *,
         slow: bool,
         patience: float = PATIENCE,
@@ -93,8 +95,15 @@ class SqliteDatabase(GroupCommit):
         super().__init__()
         self._writer = writer
         self._reader = reader
+        self._log = log
         self._slow = slow
         self._patience = patience
+
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._log.run)
+            await super().run()
+            nursery.cancel_scope.cancel()
 
     async def read(self, work: Callable[..., Awaitable[T]], *args: Any) -> T:
         await trio.lowlevel.checkpoint()
@@ -121,11 +130,14 @@ class SqliteDatabase(GroupCommit):
             else:
                 self._writer.commit()
             self.commits += 1
+            self._log.written()
         except sqlite3.Error as error:
             return [outcome.Error(_unavailable(error)) for _ in works]
         finally:
             if self._writer.in_transaction:
                 self._writer.rollback()
+        if self._log.long:
+            await self._log.move()
         return results
 
     async def _begin(self) -> None:

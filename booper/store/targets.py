@@ -17,7 +17,7 @@ from booper.ports import Sql
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from booper.ports import Tx
+    from booper.ports import Row, Tx
 
     Span = tuple[int, int]  # the first device and the last
 
@@ -27,6 +27,8 @@ _decode = msgspec.json.Decoder(list[int]).decode
 GAP = 4  # numbers that a walk passes over
 LENGTH = 16  # devices that a span has at least, on average: a walk begins with a look
 
+_SEALED = "coalesce(d.sealed, CAST(d.fingerprint AS BLOB))"
+_SEALED_PG = "coalesce(d.sealed, convert_to(d.fingerprint, 'UTF8'))"
 _SPANS = "json_each(?) j JOIN devices d ON d.number BETWEEN j.value ->> 0 AND j.value ->> 1"
 _EACH = "json_each(?) j JOIN devices d ON d.number = j.value"
 
@@ -65,21 +67,29 @@ _WAYS = _look(
     "gone_at IS NULL",
 )
 _PLACES = _look(
-    "SELECT d.number, coalesce(d.sealed, CAST(d.fingerprint AS BLOB)), d.registered_at FROM {}",
-    "SELECT array_agg(d.number), array_agg(coalesce(d.sealed, convert_to(d.fingerprint, 'UTF8'))),"
-    " array_agg(d.registered_at) FROM {}",
+    f"SELECT d.number, {_SEALED}, d.registered_at FROM {{}}",
+    f"SELECT array_agg(d.number), array_agg({_SEALED_PG}), array_agg(d.registered_at) FROM {{}}",
     "number, sealed, fingerprint, registered_at",
 )
 
 
-_NEAR = _look(
-    "SELECT d.number, d.provider, d.instance,"
-    " coalesce(d.sealed, CAST(d.fingerprint AS BLOB)), d.registered_at FROM {}",
-    "SELECT d.number, d.provider, d.instance,"
-    " coalesce(d.sealed, convert_to(d.fingerprint, 'UTF8')), d.registered_at FROM {}",
-    "number, provider, instance, sealed, fingerprint, registered_at",
-    "gone_at IS NULL",
-).each
+_ALL = "d.number, d.provider, d.instance, {}, d.registered_at, d.gone_at IS NULL"
+
+
+def listed(sqlite: str, postgresql: str) -> Sql:
+    """Of devices that a statement lists in its column `device`, all that a push takes, and whether
+    they live: see `living`."""
+    look = "(SELECT * FROM devices WHERE number = p.device OFFSET 0)"  # for each: see `_look`
+    return Sql(
+        f"SELECT {_ALL.format(_SEALED)} FROM ({sqlite}) p JOIN devices d ON d.number = p.device",
+        f"SELECT {_ALL.format(_SEALED_PG)} FROM ({postgresql}) p CROSS JOIN LATERAL {look} d",
+    )
+
+
+_NEAR = listed(
+    "SELECT value AS device FROM json_each(?)",
+    "SELECT unnest(translate($1, '[]', '{}')::bigint[]) AS device",
+)
 
 
 class Near(NamedTuple):
@@ -114,7 +124,12 @@ async def near(tx: Tx, devices: Sequence[int]) -> list[Near]:
     """The living ones of these few, in their order."""
     if not devices:
         return []
-    return sorted(Near(*row) for row in await tx.fetch(_NEAR, _encode(devices).decode()))
+    return living(await tx.fetch(_NEAR, _encode(devices).decode()))
+
+
+def living(rows: Sequence[Row]) -> list[Near]:
+    """Of what a statement of `listed` found, those that live, in order."""
+    return sorted(Near(*row) for *row, lives in rows if lives)
 
 
 async def places(tx: Tx, devices: Sequence[int]) -> Places:

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 HOLD = 600.0  # seconds an instance may keep a batch; then its lease is let go
 LANES = 2  # claims at once: a campaign's, and what comes meanwhile
+BATCH = 8  # what one weighs in a commit
 CLAIM = 8  # batches in one transaction: a handful, so that whoever waits has a turn soon
 
 
@@ -161,7 +162,8 @@ class Dispatcher(Round):
             return await endings.living(tx, claimed, now)
 
         with self._desk.hands.asking(asked):
-            claimed = await self._ports.database.write(claim)
+            weight = BATCH * sum(asked.values())
+            claimed = await self._ports.database.write(claim, weight=weight)
         self._desk.expect(claimed, now)
         for one in claimed:
             if one.batch.instance == suspect:

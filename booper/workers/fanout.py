@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +15,7 @@ from booper.workers.messages import Spread, Wake, hint
 from booper.workers.round import Round
 
 if TYPE_CHECKING:
+    from actors import Cast
     from booper.domain.routing import Router
     from booper.ports import Ports
     from booper.settings import Delivery
@@ -23,6 +25,7 @@ log = structlog.get_logger()
 
 LANES = 2  # pages at once: a campaign's, and what comes meanwhile
 SOON = 0.01  # seconds between two looks for what is due
+HEAVY = 64  # what a page of a large audience weighs in a commit
 
 
 class Fanout(Round):
@@ -37,19 +40,42 @@ class Fanout(Round):
         self._router = router
         self._desk = desk
         self._after = 0
+        self._news = 0  # how many came since the last step: they have their turn next
+        self._large_until = -math.inf  # till then a step without news cuts a large audience
+        self._cutting = False  # somebody is at it
 
     async def init(self) -> None:
         await super().init()
         self.stand(self._queue)
 
+    async def handle_cast(self, message: Cast) -> None:
+        if isinstance(message, Wake):
+            self._news += 1
+        await super().handle_cast(message)
+
     async def step(self) -> float:
         now = self._ports.clock.wall()
-        express = self._desk.express(now)
-        page = await self._ports.database.write(
-            fanouts.advance, self._router, self._after, now, express
+        news, self._news = self._news, 0
+        if news or now >= self._large_until:
+            # For a single one it is not worth it to look for more in the same transaction.
+            return await self._advance(now, weight=1, turns=1 if news == 1 else fanouts.TURNS)
+        if self._cutting:
+            return math.inf  # the other lane does; this one is for what comes meanwhile
+        self._cutting = True
+        try:
+            return await self._advance(now, weight=HEAVY, turns=fanouts.TURNS)
+        finally:
+            self._cutting = False
+
+    async def _advance(self, now: float, *, weight: int, turns: int) -> float:
+        write, express = self._ports.database.write, self._desk.express(now)
+        page = await write(
+            fanouts.advance, self._router, self._after, now, express, turns, weight=weight
         )
         if page is None:
             return self.delivery.tick
+        if not page.last:
+            self._large_until = now + self.delivery.tick
         self._desk.expect(page.claimed, now)
         self._after = page.notification
         if page.waiting:

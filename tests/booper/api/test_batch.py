@@ -227,12 +227,12 @@ class Failing:
         self._write = real.write
         self.writes = writes
 
-    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
         if getattr(work, "__name__", "") == "accept":
             self.writes -= 1
             if self.writes < 0:
                 raise Unavailable("Away.", code="store_unavailable", retry_after=7.0)
-        return await self._write(work, *args)
+        return await self._write(work, *args, **how)
 
 
 @pytest.mark.parametrize("writes", [0, 1])

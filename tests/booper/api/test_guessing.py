@@ -90,8 +90,8 @@ class Watched:
     async def read(self, work: Any, *args: Any) -> Any:
         return await self.inner.read(self._work, work, *args)
 
-    async def write(self, work: Any, *args: Any) -> Any:
-        return await self.inner.write(self._work, work, *args)
+    async def write(self, work: Any, *args: Any, **how: Any) -> Any:
+        return await self.inner.write(self._work, work, *args, **how)
 
     async def _work(self, tx: Tx, work: Any, *args: Any) -> Any:
         return await work(WatchedTx(tx, self.seen), *args)

@@ -79,8 +79,8 @@ class Flaky:
     async def read(self, work: Any, *args: Any) -> Any:
         return await self._reached(self._database.read, work, *args)
 
-    async def write(self, work: Any, *args: Any) -> Any:
-        return await self._reached(self._database.write, work, *args)
+    async def write(self, work: Any, *args: Any, **how: Any) -> Any:
+        return await self._reached(partial(self._database.write, **how), work, *args)
 
     async def gather(self, work: Any, *args: Any, **how: Any) -> Any:
         return await self._reached(partial(self._database.gather, **how), work, *args)

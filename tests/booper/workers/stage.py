@@ -130,9 +130,9 @@ class Flaky:
         await self._gate()
         return await self._database.read(work, *args)
 
-    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
         await self._gate()
-        return await self._database.write(work, *args)
+        return await self._database.write(work, *args, **how)
 
     async def gather(self, work: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
         await self._gate()

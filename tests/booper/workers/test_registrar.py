@@ -53,10 +53,10 @@ class Moody:
     async def read(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
         return await self.real.read(work, *args)
 
-    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any) -> Any:
+    async def write(self, work: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
         if self.away:
             raise Unavailable("away", code="store_unavailable")
-        return await self.real.write(work, *args)
+        return await self.real.write(work, *args, **how)
 
     async def gather(self, work: Callable[..., Awaitable[Any]], *args: Any, **how: Any) -> Any:
         return await self.real.gather(work, *args, **how)
