@@ -123,7 +123,8 @@ async def _worker(database: Database, lease: str, send: trio.MemorySendChannel[i
 
     async with send:
         while claimed := await database.write(claim):
-            now, batches = clock.wall(), [one.batch for one in claimed]
+            now = clock.wall()
+            batches = [one.opened([""] * len(one.devices)) for one in claimed]
             ended = [settle(b, [ACCEPTED] * len(b.targets), now=now, dice=0.5) for b in batches]
             await database.write(settlements.settle, ended, now)
             await send.send(sum(len(batch.targets) for batch in batches))

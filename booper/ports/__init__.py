@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from booper.ports.database import DONE, Database, Row, Sql, Tx
+from booper.ports.database import DONE, Database, Row, Sql, Tx, single
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from booper.ports.access import AccessTokens
     from booper.wire import Answer, Endpoint, Lost, Outlet, Request, Stamp, Template
 
-__all__ = ["DONE", "Database", "Row", "Sql", "Tx"]  # which have a file of their own
+__all__ = ["DONE", "Database", "Row", "Sql", "Tx", "single"]  # which have a file of their own
 
 
 class Clock(Protocol):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 S = TypeVar("S")
 U = TypeVar("U")
+Work = TypeVar("Work", bound="Callable[..., Awaitable[Any]]")
 Row = tuple[Any, ...]
 DONE = "-- the statement before has done it"
 
@@ -46,6 +47,13 @@ class Sql(NamedTuple):
 def _dollars(text: str) -> str:
     count = itertools.count(1)
     return re.sub(r"\?(\d*)", lambda found: f"${found[1] or next(count)}", text)
+
+
+def single(work: Work) -> Work:
+    """Marks a work for `Database.read` that is one statement, a snapshot by itself: PostgreSQL is
+    spared two round trips."""
+    vars(work)["single"] = True
+    return work
 
 
 class Tx(Protocol):

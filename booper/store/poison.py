@@ -51,10 +51,6 @@ _SUSPECT = Sql(
     "  AND lease IS NULL AND due_at <= $5 ORDER BY due_at, number LIMIT 1 FOR UPDATE SKIP LOCKED)"
     " RETURNING number",
 )
-_SUSPECTS = Sql(
-    "SELECT instance, min(due_at) FROM batches WHERE deaths > 0 AND deaths < ? AND lease IS NULL"
-    " GROUP BY instance ORDER BY 2"
-)
 _SHARED = "notification, instance, devices, size, attempt, last_reason, line"
 _MOVE = (
     f"INSERT INTO parked ({_SHARED}, deaths, death, parked_at)"
@@ -105,11 +101,6 @@ async def claim(
     """Lease one batch of which a holder may have died, to be tried alone; none if there is none."""
     rows = await tx.fetch(_SUSPECT, lease, until, node, instance, now, DEATHS)
     return await outbox.load(tx, [number for (number,) in rows])
-
-
-async def suspects(tx: Tx, now: float) -> list[str]:
-    """The instances with suspects that are due, the longest waiting first."""
-    return [name for name, due_at in await tx.fetch(_SUSPECTS, DEATHS) if due_at <= now]
 
 
 async def dead(tx: Tx) -> bool:

@@ -199,6 +199,9 @@ class PostgresDatabase(GroupCommit):
         return outcome.Error(unavailable(clash))
 
     async def _read(self, work: Callable[..., Awaitable[T]], args: tuple[Any, ...]) -> T:
+        if getattr(work, "single", False):
+            async with self._connection() as connection:
+                return await work(PostgresTx(connection), *args)
         async with self._transaction(_BEGIN_READ) as connection:
             return await work(PostgresTx(connection), *args)
 
@@ -226,18 +229,27 @@ class PostgresDatabase(GroupCommit):
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[Connection]:
         """A connection in a transaction; committed at the end, undone on an error."""
+        async with self._connection() as connection:
+            try:
+                await connection.execute(begin)
+                yield connection
+                await connection.execute("COMMIT")
+            except TimeoutError:
+                raise
+            except BaseException:
+                await asyncio.shield(_undo(connection))
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool, which takes it back."""
         # With a time limit it takes a task and a timer, which are only worth it where it may wait.
         limit = None if self._pool.get_idle_size() else PATIENCE
         connection = await self._pool.acquire(timeout=limit)
         try:
-            await connection.execute(begin)
             yield connection
-            await connection.execute("COMMIT")
         except TimeoutError:
             connection.terminate()  # nobody answers: it would not answer a ROLLBACK either
-            raise
-        except BaseException:
-            await asyncio.shield(_undo(connection))
             raise
         finally:
             await self._pool.release(connection, timeout=PATIENCE)  # which shields itself

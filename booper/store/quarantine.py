@@ -32,7 +32,6 @@ _BRAKE = Sql(
 _BRAKED = Sql("SELECT 1 FROM brakes WHERE instance = ?")
 _BRAKE_OF = Sql("SELECT instance, since, paused, dead, judged FROM brakes WHERE instance = ?")
 _BRAKES = Sql("SELECT instance, since, paused, dead, judged FROM brakes ORDER BY instance")
-_PAUSED = Sql("SELECT instance FROM brakes WHERE paused = 1")
 # Who registered anew and died once more waits for this death; the same one keeps its first word.
 _LATEST = (
     " ON CONFLICT (device) DO UPDATE SET instance = excluded.instance,"
@@ -133,11 +132,6 @@ async def doubt(tx: Tx, instance: str, done: Settlement, now: float) -> None:
 async def sweep(tx: Tx, now: float, limit: int) -> int:
     """Forget doubts that are too old to count: how many, `limit` at most."""
     return await tx.execute(_SWEEP, now - DOUBT, limit)
-
-
-async def paused(tx: Tx) -> set[str]:
-    """The instances to which nothing is handed until an operator has decided."""
-    return {name for (name,) in await tx.fetch(_PAUSED)}
 
 
 async def brakes(tx: Tx) -> list[Brake]:

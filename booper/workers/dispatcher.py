@@ -16,7 +16,7 @@ import trio
 
 from actors import Cast, Down
 from booper.domain.errors import Unavailable
-from booper.store import endings, outbox, poison, quarantine
+from booper.store import agenda, endings, outbox, poison
 from booper.workers.messages import Declined, Resting, Settled
 from booper.workers.round import Round
 
@@ -92,7 +92,8 @@ class Dispatcher(Round):
         await self._give_back(now)
         if patient and (self._idle or not self._desk.hands.hungry()):
             return math.inf  # the next one that is settled, or a tick, leads on
-        waiting, suspects = await database.read(_waiting, now)
+        waiting, suspicious = await database.read(agenda.look)
+        suspects = [instance for instance, due_at in suspicious if due_at <= now]
         suspect = self._isolate(suspects)
         due = [instance for instance, due_at in waiting if due_at <= now]
         self._idle = not due and not suspects
@@ -204,14 +205,3 @@ class Dispatcher(Round):
                     await self._ports.database.write(outbox.renew, held, until)
             except Unavailable as error:
                 log.error("leases_not_renewed", detail=error.detail, batches=len(held))
-
-
-async def _waiting(tx: Tx, now: float) -> tuple[list[tuple[str, float]], list[str]]:
-    """The instances with waiting batches, and those with suspects that are due; without those that
-    their brake has paused."""
-    paused = await quarantine.paused(tx)
-    waiting, suspects = await outbox.waiting(tx), await poison.suspects(tx, now)
-    return (
-        [(name, due) for name, due in waiting if name not in paused],
-        [name for name in suspects if name not in paused],
-    )

@@ -8,7 +8,7 @@ import pytest
 
 from booper.domain.fairness import line
 from booper.domain.routing import Routes
-from booper.store import channels, devices, fanouts, notifications, quarantine
+from booper.store import agenda, channels, devices, fanouts, notifications
 from booper.store.express import SMALL, Express
 from booper.store.notifications import Accepted
 from tests.booper.store.seeds import (
@@ -114,9 +114,9 @@ async def test_what_waits_in_another_line_does_not_hold_it_up(database: Database
 async def test_a_paused_instance_is_handed_nothing(database: Database) -> None:
     await audience(database, 3)
     await database.write(run_sql, _BRAKE)
-    assert await database.read(quarantine.paused) == {"main"}
     page = await advance(database, express())
     assert (page.claimed, page.waiting) == ([], 1)
+    assert (await database.read(agenda.look)).waiting == [], "nor is it claimed for it"
 
 
 @pytest.mark.parametrize("count", [SMALL, SMALL + 1])

@@ -10,7 +10,7 @@ import msgspec
 from booper.domain.brake import Alarm, Drop
 from booper.domain.delivery import settle
 from booper.domain.outcome import ACCEPTED, Kind, Outcome
-from booper.store import devices, quarantine, settlements
+from booper.store import agenda, devices, quarantine, settlements
 from tests.booper.store.seeds import (
     NOW,
     audience,
@@ -75,7 +75,7 @@ async def test_with_an_alarm_the_drops_are_kept_and_undone_to_the_last(database:
     assert await database.read(quarantine.brakes) == [
         quarantine.Brake("main", NOW, paused=True, dead=5, judged=5)
     ]
-    assert await database.read(quarantine.paused) == {"main"}
+    assert (await database.read(agenda.look)).waiting == [], "it is paused"
     first = await database.read(quarantine.page, "main", 0, 2)
     assert [(kept.number, kept.notification, kept.reason) for kept in first] == [
         (number, "n1", "BadDeviceToken") for number in numbers[:2]
@@ -92,7 +92,7 @@ async def test_with_an_alarm_the_drops_are_kept_and_undone_to_the_last(database:
 async def test_confirmed_they_stay_gone(database: Database) -> None:
     await audience(database, 3)
     await settled(database, FOREIGN, Alarm(3, 3, mixed_up=False, before=()))
-    assert await database.read(quarantine.paused) == set()
+    assert [brake.paused for brake in await database.read(quarantine.brakes)] == [False]
     assert await decide(database, undo=False) == 3
     assert await living(database) == []
     assert await database.read(quarantine.brakes) == []
