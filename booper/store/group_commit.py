@@ -27,10 +27,15 @@ Lot = tuple[int, int]
 
 
 class Work(NamedTuple):
-    """What is to be written: `function(tx, *args)`."""
+    """What is to be written: `function(tx, *args)`; of what `weight`."""
 
     function: Callable[..., Awaitable[Any]]
     args: tuple[Any, ...]
+    weight: int = 1
+
+    @property
+    def heavy(self) -> bool:
+        return self.weight >= LIGHT
 
 
 class Waiting(NamedTuple):
@@ -40,7 +45,6 @@ class Waiting(NamedTuple):
     work: Work
     task: trio.lowlevel.Task
     joins: bool = False
-    weight: int = 1
 
     @property
     def lot(self) -> Lot | None:
@@ -70,7 +74,7 @@ class GroupCommit:
 
     async def write(self, work: Callable[..., Awaitable[T]], *args: Any, weight: int = 1) -> T:
         """The result of the work, durable; once begun it is seen through."""
-        result: T = await self._write(Work(work, args), weight, joins=False)
+        result: T = await self._write(Work(work, args, weight), joins=False)
         return result
 
     async def gather(
@@ -83,14 +87,14 @@ class GroupCommit:
     ) -> T:
         """The same for one item of a work that takes many: one list is written at a time, and what
         comes meanwhile is the next."""
-        result: T = await self._write(Work(work, (shared, item)), weight, joins=True)
+        result: T = await self._write(Work(work, (shared, item), weight), joins=True)
         return result
 
-    async def _write(self, work: Work, weight: int, *, joins: bool) -> Any:
+    async def _write(self, work: Work, *, joins: bool) -> Any:
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._closing:
             raise closed()
-        waiting = Waiting(work, trio.lowlevel.current_task(), joins, weight)
+        waiting = Waiting(work, trio.lowlevel.current_task(), joins)
         self._waiting.append(waiting)
         if self._parked and waiting.lot not in self._under_way:
             trio.lowlevel.reschedule(self._parked.pop())
@@ -130,14 +134,14 @@ class GroupCommit:
         taken: set[Lot | None] = set()
         room = self.most
         for one in turn:
-            if group and one.weight > room:
+            if group and one.work.weight > room:
                 continue
             if not one.joins or one.lot not in taken:
                 if not share:
                     continue
                 share -= 1
             taken.add(one.lot)
-            room -= one.weight
+            room -= one.work.weight
             group.append(one)
         if group:
             chosen = set(map(id, group))
@@ -149,8 +153,8 @@ class GroupCommit:
         longest, then the light ones, then the others. Nothing of a lot that is being written, and
         nothing heavy for the last of several writers, so that what is light finds one."""
         free = [one for one in self._waiting if one.lot not in self._under_way]
-        light = [one for one in free if one.weight < LIGHT]
-        heavy = [one for one in free if one.weight >= LIGHT]
+        light = [one for one in free if not one.work.heavy]
+        heavy = [one for one in free if one.work.heavy]
         kept = self._heavy and self._heavy >= self._writers - 1 and not self._closing
         if light and (kept or (heavy and not self._lightly)):
             self._lightly = True
@@ -158,7 +162,7 @@ class GroupCommit:
         if kept:
             return []
         self._lightly = False
-        if free and free[0].weight >= LIGHT:
+        if free and free[0].work.heavy:
             return [free[0], *light, *heavy[1:]]
         return [*light, *heavy]
 
@@ -171,7 +175,7 @@ class GroupCommit:
     async def _run_group(self, group: Sequence[Waiting]) -> None:
         results: list[outcome.Outcome[Any]] = [outcome.Error(closed()) for _ in group]
         lots = {waiting.lot for waiting in group} - {None}
-        heavy = any(waiting.weight >= LIGHT for waiting in group)
+        heavy = any(waiting.work.heavy for waiting in group)
         self._under_way |= lots
         self._heavy += heavy
         try:
@@ -222,7 +226,8 @@ def _work(lot: Sequence[Waiting]) -> Work:
     work = lot[0].work
     if not lot[0].joins:
         return work
-    return Work(work.function, (work.args[0], [waiting.work.args[1] for waiting in lot]))
+    items = [waiting.work.args[1] for waiting in lot]
+    return Work(work.function, (work.args[0], items), sum(one.work.weight for one in lot))
 
 
 def _see_it_through(_: object) -> trio.lowlevel.Abort:
