@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from booper.store.outbox import Claimed
     from booper.store.targets import Near
 
-PAGE = 5_000  # devices a transaction: some milliseconds, so that others get their turn
+PAGE = 2_500  # devices a transaction: some milliseconds, so that others get their turn
 TURNS = 32  # audiences a transaction: small ones share its price
 
 _COLUMNS = (

@@ -55,7 +55,7 @@ class Waiting(NamedTuple):
 class GroupCommit:
     """The writing half of a Database: collects works, and lets the driver commit them together."""
 
-    most = 256  # the weight of one commit; a usual work weighs 1
+    most = 128  # the weight of one commit; a usual work weighs 1
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()

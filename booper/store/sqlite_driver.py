@@ -1,5 +1,4 @@
-"""SQLite behind the Database port: one writer with group commit, one reader, both in line; between
-two long statements of the writer others have their turn.
+"""SQLite behind the Database port: one writer with group commit, one reader, both in line.
 
 `synchronous=FULL`: what was acknowledged survives a power cut. The commit alone runs in a thread,
 where the disk is slow or what is written is heavy, so that nobody waits for the disk in line; what
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds to wait for a lock that another program holds (a backup, a shell)
-LONG = 0.0005  # seconds of a statement after which others have their turn
 PAUSE = 0.02  # seconds between two looks at it; the wait is trio's, so everybody else goes on
 
 _OUTAGES = frozenset(
@@ -54,43 +52,30 @@ _OUTAGES = frozenset(
 
 
 class SqliteTx:
-    """A transaction on one connection. `breathes`: it lets others run after a long statement."""
+    """A transaction on one connection; it never waits, so nothing runs between its statements."""
 
-    __slots__ = ("_breathes", "_connection")
+    __slots__ = ("_connection",)
 
-    def __init__(self, connection: sqlite3.Connection, *, breathes: bool = False) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._breathes = breathes
 
     async def fetch(self, sql: Sql, *params: object) -> list[Row]:
-        begun = trio.current_time()
-        rows = self._connection.execute(sql.sqlite, params).fetchall()
-        await self._breathe(begun)
-        return rows
+        return self._connection.execute(sql.sqlite, params).fetchall()
 
     async def columns(self, count: int, sql: Sql, *params: object) -> list[Sequence[Any]]:
         return list(zip(*await self.fetch(sql, *params), strict=True)) or [()] * count
 
     async def execute(self, sql: Sql, *params: object) -> int:
-        begun = trio.current_time()
-        count = self._connection.execute(sql.sqlite, params).rowcount
-        await self._breathe(begun)
-        return count
+        return self._connection.execute(sql.sqlite, params).rowcount
 
     async def execute_many(self, sql: Sql, rows: Sequence[Sequence[object]]) -> None:
-        begun = trio.current_time()
         self._connection.executemany(sql.sqlite, rows)
-        await self._breathe(begun)
 
     async def insert_many(self, sql: Sql, rows: Sequence[Struct]) -> None:
-        await self.execute_many(sql, [astuple(row) for row in rows])
+        self._connection.executemany(sql.sqlite, map(astuple, rows))
 
     async def spread(self, sql: Sql, numbers: Sequence[int], *alike: object) -> None:
-        await self.execute(sql, msgspec.json.encode(numbers).decode(), *alike)
-
-    async def _breathe(self, begun: float) -> None:
-        if self._breathes and trio.current_time() - begun > LONG:
-            await trio.lowlevel.checkpoint()
+        self._connection.execute(sql.sqlite, (msgspec.json.encode(numbers).decode(), *alike))
 
     async def tell(self, hint: Hint) -> None:
         pass  # the only process tells its own workers itself
@@ -175,7 +160,7 @@ class SqliteDatabase(GroupCommit):
     ) -> outcome.Outcome[Any]:
         self._writer.execute("SAVEPOINT work")
         try:
-            result = outcome.Value(await work(SqliteTx(self._writer, breathes=True), *args))
+            result = outcome.Value(await work(SqliteTx(self._writer), *args))
         except Exception as error:  # noqa: BLE001 - it belongs to whoever asked, not to the commit
             self._writer.execute("ROLLBACK TO work")
             if isinstance(error, sqlite3.DatabaseError) and _outage(error):

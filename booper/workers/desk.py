@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from actors import CRASH, ActorError, Ref
-from booper.domain import fairness
 from booper.domain.errors import Unavailable, Unsealable
 from booper.domain.poison import Isolation, crash
 from booper.store.express import Express
@@ -22,6 +21,7 @@ from booper.workers.messages import Send
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from booper.domain import fairness
     from booper.domain.delivery import Batch
     from booper.ports import Ports
     from booper.settings import Delivery
@@ -84,8 +84,8 @@ class Desk:
         return Express(self._ports.ids.mint(), self._node, until, self._takes)
 
     def _takes(self, name: str, line: int) -> bool:
-        hand = self.wants(name)
-        return hand is not None and fairness.ahead(line, hand)
+        free = name != self.isolation.instance and self.able(name)
+        return free and self.hands.spare(name, line)
 
     def expect(self, claimed: Sequence[Claimed], now: float) -> None:
         """They are leased, and on their way to their instances."""

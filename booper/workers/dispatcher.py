@@ -34,7 +34,7 @@ log = structlog.get_logger()
 HOLD = 600.0  # seconds an instance may keep a batch; then its lease is let go
 LANES = 2  # claims at once: a campaign's, and what comes meanwhile
 BATCH = 8  # what one weighs in a commit
-CLAIM = 8  # batches in one transaction: a handful, so that whoever waits has a turn soon
+CLAIM = 4  # batches in one transaction: a handful, so that whoever waits has a turn soon
 
 
 class Dispatcher(Round):

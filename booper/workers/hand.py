@@ -108,6 +108,17 @@ class Hands:
         lines = Counter(line for _, _, line in hand.all)
         return fairness.Hand(room, lines, hand.last_line) if room > 0 else None
 
+    def spare(self, name: str, line: int) -> bool:
+        """Whether one more small batch of that line may go ahead (see `fairness.ahead`). What the
+        store is just asked for is left out: it does not come out of the reserve."""
+        hand = self._hands.get(name)
+        if hand is None:
+            return True
+        if hand.rests_until != -math.inf:
+            return not hand.size
+        lines = Counter(line for _, _, line in hand.all)
+        return fairness.ahead(line, fairness.Hand(self._most - lines.total(), lines, 0))
+
     def empty(self, name: str) -> bool:
         """Whether it holds nothing, and nothing is coming."""
         return name not in self._hands or not self._hands[name].size
