@@ -138,7 +138,7 @@ class SqliteDatabase(GroupCommit):
             if self._writer.in_transaction:
                 self._writer.rollback()
         if self._log.long:
-            await self._log.move()
+            await self._log.begin_anew()
         return results
 
     async def _begin(self) -> None:

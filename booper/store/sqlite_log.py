@@ -31,30 +31,35 @@ class WriteAheadLog:
 
     @property
     def long(self) -> bool:
-        """Whether it should be begun anew: by `move`, called by whoever commits."""
+        """Whether it should `begin_anew`."""
         return self._pages >= LONG
 
     def written(self) -> None:
         """Something was committed."""
         self._written.set()
 
-    async def move(self) -> None:
-        """Move what is there into the file. If nobody commits meanwhile the log begins anew with
-        the next one. What hinders it (a full disk, a backup) is left to the next time."""
+    async def begin_anew(self) -> None:
+        """Move all of it, so that the next commit writes to its beginning; to be called by whoever
+        commits, between two commits. If a reader in another program is in the way, it stays."""
+        await self._move()
+        self._pages = 0  # if it stays long, the next look tells
+
+    async def run(self) -> NoReturn:
+        """Move what is written, until cancelled."""
+        while True:
+            await self._written.wait()
+            await trio.sleep(0 if self._moved > BUSY else PAUSE)
+            self._written = trio.Event()
+            await self._move()
+
+    async def _move(self) -> None:
+        """What hinders it (a full disk, a backup) is left to the next time."""
         async with self._turn:
             with suppress(sqlite3.OperationalError):
                 pages = await trio.to_thread.run_sync(self._checkpoint)
                 self._moved, self._pages = pages - min(self._pages, pages), pages
 
-    async def run(self) -> NoReturn:
-        """Move it whenever something was written, until cancelled."""
-        while True:
-            await self._written.wait()
-            await trio.sleep(0 if self._moved > BUSY else PAUSE)
-            self._written = trio.Event()
-            await self.move()
-
     def _checkpoint(self) -> int:
-        """How many pages the log has."""
-        ((_, pages, moved),) = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        return 0 if pages == moved else int(pages)
+        """How many pages the log had."""
+        ((_, pages, _),) = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return int(pages)

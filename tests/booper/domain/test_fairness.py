@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from booper.domain.fairness import Hand, is_urgent, line, line_of, turns
+from booper.domain.fairness import Hand, ahead, is_urgent, line, line_of, turns
 
 LINES = st.integers(-1000, 1000).flatmap(
     lambda tenant: st.booleans().map(lambda urgent: line(tenant, urgent=urgent))
@@ -27,6 +27,16 @@ def test_a_line_alone_gets_all_but_the_reserve() -> None:
 
 def test_a_single_push_finds_a_place_although_a_million_waits() -> None:
     assert turns([7, 8], Hand(2, {7: 6}, 7)) == {8: 2}
+
+
+def test_what_goes_ahead_takes_the_part_that_is_kept_for_others() -> None:
+    assert ahead(2, Hand(4, {1: 12}, 1))
+    assert ahead(2, Hand(1, {1: 12, 2: 3}, 1))
+    assert not ahead(2, Hand(1, {1: 11, 2: 4}, 1)), "it has its part already"
+    assert not ahead(1, Hand(4, {1: 12}, 1))
+    assert not ahead(2, Hand(0, {1: 16}, 1)), "there is no room"
+    assert ahead(2, Hand(1, {}, 0)), "a hand of one"
+    assert not ahead(2, Hand(1, {2: 1}, 0))
 
 
 def test_lines_take_turns_beginning_behind_the_last() -> None:

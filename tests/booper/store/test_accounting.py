@@ -12,6 +12,7 @@ from booper.domain.delivery import Batch, settle, ticketed
 from booper.domain.outcome import Kind, Outcome
 from booper.domain.receipt import MISSING, Heard, judge
 from booper.store import fanouts, outbox, poison, receipts, settlements
+from booper.store.express import Express
 from booper.store.outbox import Held
 from tests.booper.store.seeds import (
     NOW,
@@ -41,6 +42,8 @@ class Walk:
         self.held: list[Batch] = []
         self.fenced = 0
         self.resent = 0
+        self.express = 0
+        self.direct = False  # small audiences are leased as they are cut
 
     async def step(self) -> None:
         steps = [self.expand, self.claim, self.settle, self.settle, self.give_back, self.sweep]
@@ -49,7 +52,15 @@ class Walk:
 
     async def expand(self) -> None:
         after, size = self.dice.randrange(4), self.dice.randrange(1, 9)
-        await self.database.write(fanouts.expand, ROUTES, after, self.now, size)
+        if not self.direct:
+            await self.database.write(fanouts.expand, ROUTES, after, self.now, size)
+            return
+        lease = f"lease-{self.dice.random()}"
+        express = Express(lease, "node", self.now + 30, lambda *_: True)
+        page = await self.database.write(fanouts.advance, ROUTES, after, self.now, express)
+        for one in page.claimed if page is not None else ():
+            self.express += 1
+            self.held.append(one.opened([raw.decode() for raw in one.sealed]))
 
     async def claim(self) -> None:
         lease = f"lease-{self.dice.random()}"
@@ -117,6 +128,7 @@ async def test_devices_are_pending_or_ended_always(database: Database, seed: int
 
     await database.write(begin)
     walk = Walk(database, random.Random(seed))
+    walk.direct = seed % 2 == 1
     for _ in range(250):
         await walk.step()
         for own in OWNS:
@@ -142,4 +154,5 @@ async def test_devices_are_pending_or_ended_always(database: Database, seed: int
     assert await rows(database, "SELECT 1 FROM fanouts") == []
     assert await rows(database, "SELECT 1 FROM parked") == []
     assert walk.fenced, "no lease was ever lost: the walk shows too little"
+    assert bool(walk.express) is walk.direct, "what is leased as it is cut shows too little"
     assert walk.resent, "nothing was ever sent again: the walk shows too little"

@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import outcome
 import trio
+import trio.testing
 
 from booper.domain.errors import Unavailable
 from booper.ports import Sql
+from booper.store.group_commit import GroupCommit
 from tests.booper.store.seeds import rows, run_sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from booper.ports import Database, Tx
+    from booper.store.group_commit import Work
     from booper.store.sqlite_driver import SqliteDatabase
 
 _PUT = Sql("INSERT INTO channels (id, name, created_at) VALUES (?, ?, 1.0)")
+NAMED = ("heavy", "light")
 NAMES = "SELECT name FROM channels ORDER BY name"
+
+
+class Slow(GroupCommit):
+    """Commits when it is `let`."""
+
+    most = 60
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way: list[list[str]] = []
+        self.let = trio.Event()
+
+    async def commit(self, works: Sequence[Work]) -> list[outcome.Outcome[Any]]:
+        self.under_way.append([work.args[0] for work in works])
+        await self.let.wait()
+        return [outcome.Value(None) for _ in works]
+
+
+async def nothing(tx: Tx, name: str) -> None:
+    """A work that is only committed."""
 
 
 async def put(tx: Tx, calls: list[list[str]], names: list[str]) -> list[str]:
@@ -120,6 +147,54 @@ async def test_one_list_is_written_at_a_time(database: Database) -> None:
     assert most == 1
     assert sum(sizes) == 100
     assert len(await rows(database, NAMES)) == 100
+
+
+async def test_what_is_light_is_committed_by_itself_and_then_it_is_the_heavy_ones_turn(
+    sqlite: SqliteDatabase,
+) -> None:
+    """Whoever commits it writes nothing heavy; but what is light does not starve what is heavy."""
+    done: list[str] = []
+
+    async def write(name: str, weight: int) -> None:
+        await sqlite.write(partial(run_sql, sql="SELECT 1"), weight=weight)
+        done.append(f"{name} {sqlite.commits}")
+
+    begun = sqlite.commits
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write, "first", 1)
+        await trio.testing.wait_all_tasks_blocked()
+        for name, weight in (("heavy", 50), ("light", 1), ("heavy", 50), ("light", 1)):
+            nursery.start_soon(write, name, weight)
+    places = {name: {int(one.split()[1]) - begun for one in done if name in one} for name in NAMED}
+    assert max(places["light"]) < min(places["heavy"])
+    assert max(places["heavy"]) <= 3
+
+
+async def test_the_last_of_several_writers_takes_nothing_heavy() -> None:
+    """However much is heavy, what is light finds a writer, and all comes to its end."""
+    database = Slow()
+    ended: list[str] = []
+
+    async def write(name: str, weight: int) -> None:
+        await database.write(nothing, name, weight=weight)
+        ended.append(name)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(database.run)
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(6):
+            nursery.start_soon(write, f"heavy{number}", 50)
+        await trio.testing.wait_all_tasks_blocked()
+        before = [len(works) for works in database.under_way]
+        nursery.start_soon(write, "light", 1)
+        await trio.testing.wait_all_tasks_blocked()
+        after = database.under_way[len(before) :]
+        database.close()
+        database.let.set()
+    assert before == [1, 1], "one writer is free"
+    assert after == [["light"]]
+    assert sorted(ended) == [*(f"heavy{number}" for number in range(6)), "light"]
 
 
 async def test_what_is_light_goes_ahead_of_what_is_heavy_and_nothing_is_left(

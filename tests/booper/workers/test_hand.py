@@ -48,6 +48,32 @@ def test_what_is_held_comes_or_is_asked_for_takes_room() -> None:
     assert room(hands) == 3
 
 
+def test_a_small_one_goes_ahead_out_of_the_reserve() -> None:
+    hands = Hands(8)
+    assert hands.spare(NAME, 7), "nobody knows it yet: it is idle"
+    for number in range(6):
+        handed(hands, number)
+    assert not hands.spare(NAME, 7), "its line has more than the reserve in hand"
+    assert hands.spare(NAME, 9)
+    with hands.asking({NAME: 8}):
+        assert hands.spare(NAME, 9), "what the store is asked for takes nothing of the reserve"
+    hands.expect(batch(6, line=9), 100.0)
+    assert hands.spare(NAME, 9)
+    hands.expect(batch(7, line=9), 100.0)
+    assert not hands.spare(NAME, 9), "that was its part"
+    assert not hands.spare(NAME, 11), "the hand is full"
+    hands.put_down(0)
+    assert hands.spare(NAME, 11)
+
+
+def test_after_a_rest_nothing_goes_ahead_but_the_one() -> None:
+    hands = Hands(8)
+    hands[NAME].rests_until = 50.0
+    assert hands.spare(NAME, 7)
+    handed(hands, 1)
+    assert not hands.spare(NAME, 9)
+
+
 def test_after_a_rest_it_is_handed_one_at_a_time() -> None:
     hands = Hands(4)
     hands[NAME].rests_until = 50.0
