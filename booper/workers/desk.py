@@ -6,6 +6,7 @@ small audiences itself, hands them over here as well.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
@@ -91,6 +92,19 @@ class Desk:
         """They are leased, and on their way to their instances."""
         for one in claimed:
             self.hands.expect(one.batch, now)
+
+    async def deliver(self, claimed: Sequence[Claimed], now: float) -> None:
+        """Expect these, and hand them over. Whatever breaks it off, no lease is kept of what was
+        not handed over."""
+        self.expect(claimed, now)
+        left = deque(claimed)
+        try:
+            while left:
+                await self.hand_over(left[0])
+                left.popleft()
+        finally:
+            for one in left:
+                self._give_up(one.batch)
 
     async def hand_over(self, one: Claimed) -> None:
         """Open a batch that is expected, and give it to its instance; else it is to be given back.

@@ -56,7 +56,7 @@ class Fanout(Round):
     async def step(self) -> float:
         now = self._ports.clock.wall()
         news, self._news = self._news, 0
-        if news or now >= self._large_until:
+        if news or self._ports.clock.monotonic() >= self._large_until:
             # For a single one it is not worth it to look for more in the same transaction.
             return await self._advance(now, weight=1, turns=1 if news == 1 else fanouts.TURNS)
         if self._cutting:
@@ -75,14 +75,12 @@ class Fanout(Round):
         if page is None:
             return self.delivery.tick
         if not page.last:
-            self._large_until = now + self.delivery.tick
-        self._desk.expect(page.claimed, now)
+            self._large_until = self._ports.clock.monotonic() + self.delivery.tick
         self._after = page.notification
         if page.waiting:
             hint(self.registry, names.DISPATCHER, Wake())
             hint(self.registry, names.LISTENER, Spread())
-        for one in page.claimed:
-            await self._desk.hand_over(one)
+        await self._desk.deliver(page.claimed, now)
         return 0.0
 
     async def _queue(self) -> None:
