@@ -44,11 +44,14 @@ def identities(house: Neighbourhood) -> dict[str, Any]:
     return found
 
 
+# One death each is believed: their devices are gone, and in no audience that is cut later.
+MORTAL = {"mixed-up", "deserted"}
+
+
 async def in_trouble(house: Neighbourhood) -> None:
     """Until every bent instance is known to be in trouble, and every crashing one has crashed."""
-    quiet = {"mixed-up", "deserted"}  # one death each is believed
     with trio.fail_after(60):
-        for name in set(BENT) - quiet:
+        for name in set(BENT) - MORTAL:
             while (await house.standing(name) or {}).get("state") not in ("failing", "refused"):
                 await trio.sleep(0.05)
         for name in CRASHING:
@@ -89,10 +92,11 @@ async def test_trouble_of_many_harms_nobody_else(tmp_path: Path) -> None:
             assert (await house.standing(name) or {})["breaker"] == "closed"
         assert tree["supervisor:instances"]["restarts"] == 0
         assert tree["supervisor:delivery"]["restarts"] == 0
-        for own in bad:
+        for place, own in enumerate(bad):
             shown = await house.progress(own)
-            assert shown["devices"] == len(TROUBLED)
-            assert shown["pending"] + sum(shown["counts"].values()) == len(TROUBLED)
+            missing = len(TROUBLED) - shown["devices"]
+            assert 0 <= missing <= (len(MORTAL) if place else 0)
+            assert shown["pending"] + sum(shown["counts"].values()) == shown["devices"]
             assert shown["counts"]["accepted"] == 0
             assert shown["counts"]["expired"] == 0, "trouble is not the devices' fault"
 
