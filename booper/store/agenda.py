@@ -6,27 +6,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from booper.domain.poison import DEATHS
 from booper.ports import Sql, single
+from booper.store.outbox import FIRST_DUE, WAITING
 
 if TYPE_CHECKING:
     from booper.ports import Tx
 
 _WAITS, _SUSPECT = 0, 1
-# One look into the index per instance with waiting batches, however many batches there are.
 _LOOK = Sql(
-    "WITH RECURSIVE waiting (instance) AS ("  # noqa: S608 - our own words
-    " SELECT min(instance) FROM batches WHERE lease IS NULL"
-    " UNION ALL SELECT (SELECT min(instance) FROM batches"
-    "  WHERE lease IS NULL AND instance > waiting.instance)"
-    " FROM waiting WHERE waiting.instance IS NOT NULL)"
-    " SELECT kind, instance, due_at FROM ("
-    f"  SELECT {_WAITS} AS kind, instance, (SELECT min(due_at) FROM batches b"
-    "   WHERE b.instance = waiting.instance AND b.lease IS NULL) AS due_at"
-    "  FROM waiting WHERE instance IS NOT NULL"
+    f"{WAITING} SELECT kind, instance, due_at FROM ("  # noqa: S608 - our own words
+    f"  SELECT {_WAITS} AS kind, instance, {FIRST_DUE}"
     f" UNION ALL SELECT {_SUSPECT}, instance, min(due_at) FROM batches"
     f"  WHERE deaths > 0 AND deaths < {DEATHS} AND lease IS NULL GROUP BY instance) found"
     " WHERE NOT EXISTS"
     "  (SELECT 1 FROM brakes WHERE brakes.instance = found.instance AND paused = 1)"
-    " ORDER BY kind, CASE kind WHEN 1 THEN due_at END, instance"
+    f" ORDER BY kind, CASE kind WHEN {_SUSPECT} THEN due_at END, instance"
 )
 
 

@@ -23,7 +23,7 @@ _decode = msgspec.json.Decoder(list[int]).decode
 
 class _Listing(NamedTuple):
     """A page of devices: their numbers alone, as one JSON list, because many rows would cost more
-    than the look; or, of the living ones, all that a push takes (`targets.Near`)."""
+    than the look; or all that a push takes of each (see `targets.living`)."""
 
     numbers: Sql
     near: Sql

@@ -84,16 +84,19 @@ _LOAD = Sql(
     " ORDER BY b.number",
 )
 # One look into the index per instance with waiting batches, however many batches there are.
-_WAITING = Sql(
+WAITING = (
     "WITH RECURSIVE waiting (instance) AS ("
     " SELECT min(instance) FROM batches WHERE lease IS NULL"
     " UNION ALL SELECT (SELECT min(instance) FROM batches"
     "  WHERE lease IS NULL AND instance > waiting.instance)"
     " FROM waiting WHERE waiting.instance IS NOT NULL)"
-    " SELECT instance, (SELECT min(due_at) FROM batches b"
-    "  WHERE b.instance = waiting.instance AND b.lease IS NULL)"
+)
+FIRST_DUE = (
+    "(SELECT min(due_at) FROM batches b"
+    " WHERE b.instance = waiting.instance AND b.lease IS NULL) AS due_at"
     " FROM waiting WHERE instance IS NOT NULL"
 )
+_WAITING = Sql(f"{WAITING} SELECT instance, {FIRST_DUE}")
 _RENEW = Sql("UPDATE batches SET lease_until = ? WHERE number = ? AND lease = ?")
 _FREE = "UPDATE batches SET lease = NULL, lease_until = NULL, leased_by = NULL"
 _RELEASE = Sql(f"{_FREE}, due_at = ? WHERE number = ? AND lease = ?")
