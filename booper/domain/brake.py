@@ -65,12 +65,9 @@ class Brake:
         gone = set(done.gone)
         pairs = zip(batch.targets, outcomes, strict=True) if gone else ()
         misfits = sum(misfit(outcome) for target, outcome in pairs if target.device in gone)
-        drops = [
-            Drop(result.device, batch.notification, result.outcome.reason)
-            for result in (done.final if gone else ())
-            if result.device in gone
-        ]
-        return self.weigh(len(done.final), drops, now, misfits)
+        reasons = done.reasons() if gone else {}
+        drops = [Drop(device, batch.notification, reasons[device]) for device in done.gone]
+        return self.weigh(done.counts().total(), drops, now, misfits)
 
     def weigh(
         self, judged: int, drops: Sequence[Drop], now: float, misfits: int = 0

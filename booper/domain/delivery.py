@@ -7,19 +7,20 @@ marks the devices that are gone, and schedules the rest as new batches of just t
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from booper.domain import retry
 from booper.domain.brake import Alarm, suspects
-from booper.domain.outcome import FINAL, Kind, Outcome
+from booper.domain.outcome import ACCEPTED, FINAL, Kind, Outcome
 from booper.domain.receipt import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BATCH_SIZE = 500  # devices in one batch at most
+End = tuple[Kind, int, str]
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -48,11 +49,14 @@ class Batch(msgspec.Struct, frozen=True):
     line: int = 0
 
 
-class Result(msgspec.Struct, frozen=True, gc=False):
-    """One device's final outcome, as it is stored."""
+class Ended(NamedTuple):
+    """Devices that ended alike. `provider_ids`: one for each of them, or none at all."""
 
-    device: int
-    outcome: Outcome
+    kind: Kind
+    status: int
+    reason: str
+    devices: Sequence[int]
+    provider_ids: Sequence[str] = ()
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -74,7 +78,7 @@ class Settlement(msgspec.Struct, frozen=True):
     batch: int
     lease: str
     notification: int
-    final: tuple[Result, ...]
+    final: tuple[Ended, ...]
     gone: tuple[int, ...]
     again: tuple[Again, ...]
     maybe_doubled: int
@@ -86,21 +90,24 @@ class Settlement(msgspec.Struct, frozen=True):
 
     def counts(self) -> Counter[Kind]:
         """How many devices ended as what."""
-        return Counter(result.outcome.kind for result in self.final)
+        counts: Counter[Kind] = Counter()
+        for ended in self.final:
+            counts[ended.kind] += len(ended.devices)
+        return counts
+
+    def reasons(self) -> dict[int, str]:
+        """By device, in the provider's words."""
+        return {device: ended.reason for ended in self.final for device in ended.devices}
 
 
 def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float) -> Settlement:
     """What the outcomes of one try mean; `outcomes` are in the order of `batch.targets`."""
     if len(outcomes) != len(batch.targets):
         raise ValueError(f"{len(batch.targets)} devices, {len(outcomes)} outcomes")
-    kinds = [outcome.kind for outcome in outcomes]
-    if kinds.count(Kind.ACCEPTED) == len(kinds) and not _listened(
-        outcomes
-    ):  # nearly always; 0.27 -> 0.1 us a device
-        devices = [target.device for target in batch.targets]
-        accepted = tuple(map(Result, devices, outcomes))
-        return Settlement(batch.number, batch.lease, batch.notification, accepted, (), (), 0)
-    final: list[Result] = []
+    if outcomes.count(ACCEPTED) == len(outcomes):  # nearly always; told by the object alone
+        usual = Ended(*_end(ACCEPTED), [target.device for target in batch.targets])
+        return Settlement(batch.number, batch.lease, batch.notification, (usual,), (), (), 0)
+    final: dict[End, tuple[list[int], list[str]]] = {}
     gone: list[int] = []
     waiting: dict[tuple[float, Kind, str], list[tuple[Target, bool]]] = {}
     maybe = 0
@@ -110,7 +117,9 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
                 outcome = Outcome(Kind.FAILED, outcome.status, outcome.reason)
             elif outcome.kind is Kind.GONE:
                 gone.append(target.device)
-            final.append(Result(target.device, outcome))
+            devices, provider_ids = final.setdefault(_end(outcome), ([], []))
+            devices.append(target.device)
+            provider_ids.append(outcome.provider_id)
         else:
             key = (outcome.after, outcome.kind, outcome.reason)
             waiting.setdefault(key, []).append((target, outcome.maybe_sent))
@@ -121,8 +130,9 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
         held = kind is Kind.HELD
         due = now + (after if held else retry.delay(max(batch.attempt, 1), after, dice))
         if attempt >= retry.BUDGET or due > batch.expires_at:
-            dead = Outcome(Kind.EXPIRED, 0, reason)
-            final.extend(Result(target.device, dead) for target, _ in targets)
+            devices, provider_ids = final.setdefault((Kind.EXPIRED, 0, reason), ([], []))
+            devices.extend(target.device for target, _ in targets)
+            provider_ids.extend([""] * len(targets))
         else:
             again.append(Again(due, attempt, tuple(t.device for t, _ in targets), reason))
             maybe += sum(sent for _, sent in targets)
@@ -130,7 +140,7 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
         batch.number,
         batch.lease,
         batch.notification,
-        tuple(final),
+        tuple(Ended(*end, some, ids if any(ids) else ()) for end, (some, ids) in final.items()),
         tuple(gone),
         tuple(again),
         maybe,
@@ -146,16 +156,17 @@ def ticketed(settlement: Settlement, now: float) -> Settlement:
     For providers that tell more later; the others' settlements are left as they are.
     """
     tickets = tuple(
-        Ticket(settlement.notification, result.device, result.outcome.provider_id, now)
-        for result in settlement.final
-        if result.outcome.kind is Kind.ACCEPTED and result.outcome.provider_id
+        Ticket(settlement.notification, device, own, now)
+        for ended in settlement.final
+        if ended.kind is Kind.ACCEPTED
+        for device, own in zip(ended.devices, ended.provider_ids, strict=False)
+        if own
     )
     return msgspec.structs.replace(settlement, tickets=tickets) if tickets else settlement
 
 
-def _listened(outcomes: Sequence[Outcome]) -> bool:
-    """Whether this provider tells if anybody listens: it tells of the first, or of none."""
-    return bool(outcomes) and outcomes[0].listening is not None
+def _end(outcome: Outcome) -> End:
+    return outcome.kind, outcome.status, outcome.reason
 
 
 def _devices(batch: Batch, outcomes: Sequence[Outcome], *, listening: bool) -> tuple[int, ...]:

@@ -28,14 +28,12 @@ class Sql(NamedTuple):
     Left out, PostgreSQL's is SQLite's with `$1, $2 …` in place of `?` (or of `?1, ?2 …`). DONE: it
     has none, because the statement before did this as well.
     `rows`: PostgreSQL's for many rows at once, given as one JSON array of objects; to it every row
-    is a message of its own, and takes several times as long. `copy`: the table and the columns that
-    the statement fills, for rows that PostgreSQL may copy instead.
+    is a message of its own, and takes several times as long.
     """
 
     sqlite: str
     postgresql: str = ""
     rows: str = ""
-    copy: tuple[str, ...] = ()
 
     @property
     def for_postgresql(self) -> str:
@@ -74,11 +72,6 @@ class Tx(Protocol):
 
     async def insert_many(self, sql: Sql, rows: Sequence[Struct]) -> None:
         """The same for structs, whose fields are the parameters, by a statement with `rows`."""
-        ...
-
-    async def spread(self, sql: Sql, numbers: Sequence[int], *alike: object) -> None:
-        """Insert a row for each number, in all else alike. `sql` takes the numbers as a JSON array
-        and then what is alike, and leaves rows that are there as they are."""
         ...
 
     async def tell(self, hint: Hint) -> None:

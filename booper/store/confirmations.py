@@ -4,12 +4,14 @@ Each counts once, however often it is said. A device may be quicker than the set
 batch; what it says then is kept, and counted when its outcome is there (`match`).
 """
 
+# ruff: noqa: S608 - what is put together is our own conditions
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from booper.domain.outcome import Kind
 from booper.ports import Sql
+from booper.store import delivery_runs
 
 if TYPE_CHECKING:
     from booper.ports import Tx
@@ -36,16 +38,27 @@ _KEEP = Sql(
     " SET opened_at = coalesce(confirmations.opened_at, excluded.opened_at)"
 )
 _FORGET = Sql("DELETE FROM confirmations WHERE notification = ? AND device = ?")
+_IN_RUN = delivery_runs.holds("c.notification", "c.device")
+_ENDED, _ENDED_PG = (
+    "(EXISTS (SELECT 1 FROM deliveries v WHERE v.notification = c.notification"
+    f" AND v.device = c.device) OR {in_run})"
+    for in_run in (_IN_RUN.sqlite, _IN_RUN.postgresql)
+)
 _EARLY = Sql(
-    "SELECT c.notification, c.device, c.delivered_at, c.opened_at FROM confirmations c"
-    " JOIN deliveries v ON v.notification = c.notification AND v.device = c.device LIMIT ?"
+    *(
+        "SELECT c.notification, c.device, c.delivered_at, c.opened_at FROM confirmations c"
+        f" WHERE {ended} LIMIT {limit}"
+        for ended, limit in ((_ENDED, "?"), (_ENDED_PG, "$1"))
+    )
 )
 _STRANGERS = Sql(
-    "DELETE FROM confirmations WHERE (notification, device) IN"
-    " (SELECT c.notification, c.device FROM confirmations c"
-    "  JOIN notifications n ON n.number = c.notification AND n.finished_at IS NOT NULL"
-    "  LEFT JOIN deliveries v ON v.notification = c.notification AND v.device = c.device"
-    "  WHERE v.device IS NULL LIMIT ?)"
+    *(
+        "DELETE FROM confirmations WHERE (notification, device) IN"
+        " (SELECT c.notification, c.device FROM confirmations c"
+        "  JOIN notifications n ON n.number = c.notification AND n.finished_at IS NOT NULL"
+        f"  WHERE NOT {ended} LIMIT {limit})"
+        for ended, limit in ((_ENDED, "?"), (_ENDED_PG, "$1"))
+    )
 )
 _TICKET = Sql("DELETE FROM receipts WHERE notification = ? AND device = ?")
 _STAMP = Sql(
@@ -63,7 +76,7 @@ _OPENED = Sql("UPDATE notifications SET opened = opened + 1 WHERE number = ?")
 # What a device may know better than its provider.
 _MOVED = {
     kind: Sql(
-        f"UPDATE notifications SET delivered = delivered + 1, {kind.value} = {kind.value} - 1"  # noqa: S608 - our own names
+        f"UPDATE notifications SET delivered = delivered + 1, {kind.value} = {kind.value} - 1"
         " WHERE number = ?"
     )
     for kind in (Kind.ACCEPTED, Kind.UNKNOWN)
@@ -75,7 +88,7 @@ async def confirm(tx: Tx, notification: str, device: int, now: float, *, opened:
     means both; False if it was not sent there, or is no more."""
     opened_at = now if opened else None
     for number, tenant, channel, finished_at, has in await tx.fetch(_FIND, device, notification):
-        if has is not None:
+        if has is not None or await delivery_runs.single_out(tx, number, device):
             await _write(tx, number, device, now, opened_at)
             return True
         if finished_at is None and await _expected(tx, number, tenant, channel, device):
@@ -89,6 +102,7 @@ async def match(tx: Tx, limit: int) -> int:
     those that were not sent to after all; how many."""
     early = await tx.fetch(_EARLY, limit)
     for number, device, delivered_at, opened_at in early:
+        await delivery_runs.single_out(tx, number, device)
         await _write(tx, number, device, delivered_at, opened_at)
         await tx.execute(_FORGET, number, device)
     return len(early) + await tx.execute(_STRANGERS, limit)

@@ -1,4 +1,8 @@
-"""Deliveries: one row per (notification, device), written once, when the outcome is final."""
+"""Deliveries: what became of each device of a notification, written once, when that is final.
+
+A device that ended in its own way is a row of its own; many that ended alike are one, a run (see
+delivery_runs.py).
+"""
 
 # ruff: noqa: S608 - what is put together is our own columns
 from __future__ import annotations
@@ -8,37 +12,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from booper.domain.notification import MACHINE, Event, State
-from booper.domain.outcome import ACCEPTED, Outcome
 from booper.ports import Sql
+from booper.store import delivery_runs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from booper.domain.delivery import Result
-    from booper.ports import Tx
+    from booper.domain.delivery import Ended
+    from booper.ports import Row, Tx
 
-# Most devices of a batch end alike: for each different end they are one list.
-_FIELDS = (
-    *("device", "notification", "outcome", "status", "reason", "attempt", "finished_at"),
-    "provider_id",
-)
-_INTO = f"INSERT INTO deliveries ({', '.join(_FIELDS)})"
+_FIELDS = "notification, device, outcome, status, reason, provider_id, attempt, finished_at"
+_ONCE = "ON CONFLICT (notification, device) DO NOTHING"
 _APPEND = Sql(
-    f"{_INTO} SELECT value, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM json_each(?1) WHERE true"
-    " ON CONFLICT (notification, device) DO NOTHING",
-    f"{_INTO} SELECT value, $2, $3, $4, $5, $6, $7, $8"
-    " FROM unnest(translate($1, '[]', '{}')::bigint[]) value"
-    " ON CONFLICT (notification, device) DO NOTHING",
-    copy=("deliveries", *_FIELDS),
-)
-_APPEND_NAMED = Sql(
-    "INSERT INTO deliveries (notification, device, outcome, status, reason, provider_id, attempt,"
-    " finished_at) SELECT ?1, value ->> 0, ?3, ?4, ?5, value ->> 1, ?6, ?7 FROM json_each(?2)"
-    " WHERE true ON CONFLICT (notification, device) DO NOTHING",
-    "INSERT INTO deliveries (notification, device, outcome, status, reason, provider_id, attempt,"
-    " finished_at) SELECT $1, (value ->> 0)::bigint, $3, $4, $5, value ->> 1, $6, $7"
-    " FROM jsonb_array_elements($2::jsonb)"
-    " ON CONFLICT (notification, device) DO NOTHING",
+    f"INSERT INTO deliveries ({_FIELDS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) {_ONCE}",
+    rows=f"INSERT INTO deliveries ({_FIELDS}) SELECT {_FIELDS} FROM json_to_recordset($1::json)"
+    " AS said (notification bigint, device bigint, outcome text, status bigint, reason text,"
+    f" provider_id text, attempt bigint, finished_at float8) {_ONCE}",
 )
 _FINISH = Sql(
     "UPDATE notifications SET state = ?, finished_at = ? WHERE number = ? AND state = ?"
@@ -46,14 +35,24 @@ _FINISH = Sql(
     " + delivered + receipt_unknown"
 )
 _PAGE = Sql(
-    "SELECT v.device, d.id, v.outcome, v.status, v.reason, v.provider_id, v.attempt, v.finished_at,"
-    " v.delivered_at, v.opened_at FROM deliveries v LEFT JOIN devices d ON d.number = v.device"
-    " WHERE v.notification = (SELECT number FROM notifications WHERE id = ?) AND v.device > ?"
-    " ORDER BY v.device LIMIT ?"
+    "SELECT device, outcome, status, reason, provider_id, attempt, finished_at, delivered_at,"
+    " opened_at FROM deliveries WHERE notification = ? AND device > ? ORDER BY device LIMIT ?"
+)
+_NUMBER = Sql("SELECT number FROM notifications WHERE id = ?")
+_IDS = Sql(
+    "SELECT number, id FROM devices WHERE number IN (SELECT value FROM json_each(?))",
+    "SELECT number, id FROM devices WHERE number = ANY(translate($1, '[]', '{}')::bigint[])",
 )
 
 
-End = tuple[str, int, str]  # kind, status, reason
+class Final(NamedTuple):
+    """What became for good of some devices of a notification (its number), at which try. `apart`:
+    it may be corrected yet, for each device by itself."""
+
+    notification: int
+    attempt: int
+    ended: Ended
+    apart: bool = False
 
 
 class Delivery(NamedTuple):
@@ -77,35 +76,44 @@ class Delivery(NamedTuple):
         return str(self.number)
 
 
+class _Row(msgspec.Struct, frozen=True):
+    notification: int
+    device: int
+    outcome: str
+    status: int
+    reason: str
+    provider_id: str
+    attempt: int
+    finished_at: float
+
+
 async def page(tx: Tx, notification: str, after: int, limit: int) -> list[Delivery]:
-    """At most `limit` outcomes of a notification (its id), after that device, in order."""
-    return [Delivery(*row) for row in await tx.fetch(_PAGE, notification, after, limit)]
+    """At most `limit` deliveries of a notification (its id), of the devices after that one, in
+    order."""
+    found: dict[int, Row] = {}
+    for (number,) in await tx.fetch(_NUMBER, notification):
+        found = await delivery_runs.page(tx, number, after, limit)
+        found |= {device: row for device, *row in await tx.fetch(_PAGE, number, after, limit)}
+    shown = sorted(found)[:limit]
+    ids: dict[int, str] = dict(await tx.fetch(_IDS, msgspec.json.encode(shown).decode()))
+    return [Delivery(device, ids.get(device), *found[device]) for device in shown]
 
 
-async def append(
-    tx: Tx, notification: int, results: Sequence[Result], attempt: int, now: float
-) -> None:
-    """Write final outcomes; a device that has one already keeps it."""
-    plain: dict[End, list[int]] = {}
-    named: dict[End, list[tuple[int, str]]] = {}
-    usual = [result.device for result in results if result.outcome is ACCEPTED]
-    if usual:
-        plain[_end(ACCEPTED)] = usual
-    for result in results if len(usual) < len(results) else ():
-        outcome = result.outcome
-        if outcome.provider_id:
-            named.setdefault(_end(outcome), []).append((result.device, outcome.provider_id))
-        elif outcome is not ACCEPTED:
-            plain.setdefault(_end(outcome), []).append(result.device)
-    for end, devices in plain.items():
-        await tx.spread(_APPEND, devices, notification, *end, attempt, float(now), "")
-    for end, pairs in named.items():
-        listed = msgspec.json.encode(pairs).decode()
-        await tx.execute(_APPEND_NAMED, notification, listed, *end, attempt, now)
-
-
-def _end(outcome: Outcome) -> End:
-    return outcome.kind.value, outcome.status, outcome.reason
+async def append(tx: Tx, finals: Sequence[Final], now: float) -> None:
+    """Write what is final; a device that has its outcome already keeps it."""
+    rows: list[_Row] = []
+    runs: list[delivery_runs.Run] = []
+    for notification, attempt, ended, apart in finals:
+        if apart or len(ended.devices) < delivery_runs.LEAST:
+            end = (ended.kind.value, ended.status, ended.reason)
+            rows += [
+                _Row(notification, device, *end, provider_id, attempt, now)
+                for device, provider_id in delivery_runs.paired(ended.devices, ended.provider_ids)
+            ]
+        else:
+            runs += delivery_runs.cut(notification, attempt, ended, now)
+    await tx.insert_many(_APPEND, rows)
+    await delivery_runs.append(tx, runs)
 
 
 async def finish(tx: Tx, notification: int, now: float) -> None:

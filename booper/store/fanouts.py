@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from booper.domain.delivery import BATCH_SIZE, Result
+from booper.domain.delivery import BATCH_SIZE, Ended
 from booper.domain.fairness import line_of
 from booper.domain.notification import MACHINE, Event, State
-from booper.domain.outcome import Kind, Outcome
+from booper.domain.outcome import Kind
 from booper.ports import DONE, Sql
 from booper.store import audiences, deliveries, targets
 from booper.store.audiences import Whom
@@ -97,7 +97,7 @@ _QUEUE = Sql(
     " SELECT number, urgent FROM notifications WHERE number = ?"
 )
 _FIRST_DUE = Sql("SELECT min(due_at) FROM schedules")
-_UNROUTED = Outcome(Kind.UNROUTED, 0, "no instance sends for this device")
+_UNROUTED = (Kind.UNROUTED, 0, "no instance sends for this device")
 
 
 class Page(NamedTuple):
@@ -228,8 +228,8 @@ async def _count(
     next_one: int | None,
 ) -> None:
     """So many more devices; where its audience goes on, or None: that was all of it."""
-    results = [Result(device, _UNROUTED) for device in unrouted]
-    await deliveries.append(tx, turn.notification, results, 0, now)
+    ended = deliveries.Final(turn.notification, 0, Ended(*_UNROUTED, unrouted))
+    await deliveries.append(tx, [ended] if unrouted else [], now)
     counted = (devices, len(unrouted))
     if next_one is None:
         await tx.execute(_END_FIRST, turn.notification)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from booper.domain.delivery import Result
-from booper.domain.outcome import Kind, Outcome
+from booper.domain.delivery import Ended
+from booper.domain.outcome import Kind
 from booper.domain.poison import ALIKE, DEATHS, KIN, verdict
 from booper.ports import Sql
 from booper.store import deliveries, outbox
@@ -168,9 +168,8 @@ async def expire(tx: Tx, now: float, limit: int) -> int:
 
 async def _end(tx: Tx, row: Row, kind: Kind, now: float) -> None:
     notification, listed, attempt, death = row
-    outcome = Outcome(kind, 0, verdict(death))
     devices = msgspec.json.decode(listed, type=list[int])
-    results = [Result(device, outcome) for device in devices]
-    await deliveries.append(tx, notification, results, attempt, now)
+    final = deliveries.Final(notification, attempt, Ended(kind, 0, verdict(death), devices))
+    await deliveries.append(tx, [final], now)
     await tx.execute(_COUNT[kind], len(devices), notification)
     await deliveries.finish(tx, notification, now)

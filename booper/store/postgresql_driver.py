@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
@@ -23,7 +22,6 @@ from msgspec.structs import astuple
 
 from booper.domain.errors import Unavailable
 from booper.ports import DONE
-from booper.store import postgresql_copy
 from booper.store.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -41,8 +39,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 T = TypeVar("T")
-COPIED = 64  # rows from which on they are copied: it takes a round trip more
-NEVER = math.inf
 TRIES = 5  # of one work that clashes with other processes
 PATIENCE = 5.0  # seconds to wait for a free connection
 STATEMENT = 30_000  # milliseconds one statement may take
@@ -75,13 +71,6 @@ _OUTAGES = (
 )
 
 
-class _Copied(Exception):
-    """What was copied is there already: that is rare, and the transaction is to be run again."""
-
-
-_Clash = (asyncpg.TransactionRollbackError, _Copied)  # class 40: deadlock, serialization
-
-
 def outage(error: BaseException) -> bool:
     """Whether the server or the way to it is to blame; a wrong statement is our own mistake."""
     if isinstance(error, asyncpg.InterfaceError):
@@ -92,12 +81,10 @@ def outage(error: BaseException) -> bool:
 class PostgresTx:
     """A transaction on one connection; runs in asyncio."""
 
-    __slots__ = ("_connection", "_copied")
+    __slots__ = ("_connection",)
 
-    def __init__(self, connection: Connection, copied: float = NEVER) -> None:
-        """So many rows and more are copied, on pain of _Copied where one is there already."""
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._copied = copied
 
     async def fetch(self, sql: Sql, *params: object) -> list[Row]:
         return [tuple(row) for row in await self._connection.fetch(sql.for_postgresql, *params)]
@@ -125,27 +112,6 @@ class PostgresTx:
         elif rows:
             await self._connection.execute(sql.rows, msgspec.json.encode(rows).decode())
 
-    async def spread(self, sql: Sql, numbers: Sequence[int], *alike: object) -> None:
-        if sql.copy and len(numbers) >= self._copied:
-            await self._copy(sql.copy, numbers, alike)
-        else:
-            listed = msgspec.json.encode(numbers).decode()
-            await self._connection.execute(sql.for_postgresql, listed, *alike)
-
-    async def _copy(
-        self, into: tuple[str, ...], numbers: Sequence[int], alike: Sequence[object]
-    ) -> None:
-        """Thousands of rows take half of what an INSERT takes of the server."""
-        try:
-            await self._connection.copy_to_table(
-                into[0],
-                source=postgresql_copy.source(numbers, alike),
-                columns=into[1:],
-                format="binary",
-            )
-        except asyncpg.UniqueViolationError as error:
-            raise _Copied from error
-
     async def tell(self, hint: Hint) -> None:
         await self._connection.execute(TELL, CHANNEL, hint.text)
 
@@ -171,8 +137,8 @@ class PostgresDatabase(GroupCommit):
     async def commit(self, works: Sequence[Work]) -> list[outcome.Outcome[Any]]:
         """One transaction for all; where works clash with another process's, one for each."""
         try:
-            results = await self._bridge.call(self._together, works, COPIED)
-        except _Clash as clash:
+            results = await self._bridge.call(self._together, works)
+        except asyncpg.TransactionRollbackError as clash:
             if len(works) == 1:
                 return [await self._again(works[0], clash)]
             return [(await self.commit([work]))[0] for work in works]
@@ -186,8 +152,8 @@ class PostgresDatabase(GroupCommit):
     async def _again(self, work: Work, clash: BaseException) -> outcome.Outcome[Any]:
         for _ in range(TRIES):
             try:
-                (result,) = await self._bridge.call(self._together, [work], NEVER)
-            except _Clash as error:
+                (result,) = await self._bridge.call(self._together, [work])
+            except asyncpg.TransactionRollbackError as error:
                 clash = error
             except Exception as error:
                 if not outage(error):
@@ -205,23 +171,23 @@ class PostgresDatabase(GroupCommit):
         async with self._transaction(_BEGIN_READ) as connection:
             return await work(PostgresTx(connection), *args)
 
-    async def _together(self, works: Sequence[Work], copied: float) -> list[outcome.Outcome[Any]]:
+    async def _together(self, works: Sequence[Work]) -> list[outcome.Outcome[Any]]:
         if len(works) == 1:  # it needs no savepoint: its transaction is its own
-            return [await self._alone(works[0], copied)]
+            return [await self._alone(works[0])]
         async with self._transaction(_BEGIN) as connection:
-            transaction = PostgresTx(connection, copied)
+            transaction = PostgresTx(connection)
             results = []
             for work in works:
                 await connection.execute("SAVEPOINT work")
                 results.append(await _one(connection, transaction, work))
             return results
 
-    async def _alone(self, work: Work, copied: float) -> outcome.Outcome[Any]:
+    async def _alone(self, work: Work) -> outcome.Outcome[Any]:
         try:
             async with self._transaction(_BEGIN) as connection:
-                result = await work.function(PostgresTx(connection, copied), *work.args)
+                result = await work.function(PostgresTx(connection), *work.args)
         except Exception as error:
-            if isinstance(error, _Clash) or outage(error):
+            if isinstance(error, asyncpg.TransactionRollbackError) or outage(error):
                 raise
             return outcome.Error(error)
         return outcome.Value(result)
@@ -271,7 +237,7 @@ async def _one(connection: Connection, transaction: PostgresTx, work: Work) -> o
     try:
         return outcome.Value(await work.function(transaction, *work.args))
     except Exception as error:
-        if isinstance(error, _Clash) or outage(error):
+        if isinstance(error, asyncpg.TransactionRollbackError) or outage(error):
             raise
         await connection.execute("ROLLBACK TO SAVEPOINT work")
         return outcome.Error(error)

@@ -99,7 +99,7 @@ class Kept(NamedTuple):
 
 async def drop(tx: Tx, instance: str, done: Settlement, now: float) -> None:
     """Mark the settlement's devices as gone; with the brake on, keep the way back."""
-    reasons = {result.device: result.outcome.reason for result in done.final}
+    reasons = done.reasons()
     drops = [Drop(device, done.notification, reasons[device]) for device in done.gone]
     await drop_all(tx, instance, drops, done.alarm, now)
 
@@ -119,7 +119,7 @@ async def drop_all(
 async def doubt(tx: Tx, instance: str, done: Settlement, now: float) -> None:
     """Remember the settlement's suspects; one doubted at another notification before is
     quarantined."""
-    reasons = {result.device: result.outcome.reason for result in done.final}
+    reasons = done.reasons()
     for device in done.suspects:
         if await tx.fetch(_DOUBTED_BEFORE, device, done.notification, now - DOUBT):
             await devices.mark_gone(tx, [(device, reasons[device])], now)

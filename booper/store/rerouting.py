@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from booper.domain.delivery import Result
-from booper.domain.outcome import Kind, Outcome
+from booper.domain.delivery import Ended
+from booper.domain.outcome import Kind
 from booper.ports import Sql
 from booper.store import deliveries, instances, outbox
 
@@ -42,7 +42,7 @@ _BATCH = Sql(
     " line) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _COUNT = Sql("UPDATE notifications SET not_configured = not_configured + ? WHERE number = ?")
-_DELETED = Outcome(Kind.UNROUTED, 0, "the instance that was to send it was deleted")
+_DELETED = (Kind.UNROUTED, 0, "the instance that was to send it was deleted")
 
 
 async def lost(tx: Tx) -> list[str]:
@@ -74,8 +74,8 @@ async def reroute(tx: Tx, routes: Router, key: str, now: float, limit: int = STE
             batch = (notification, way, devices, len(run), attempt, now, reason, line)
             await tx.execute(_BATCH, *batch)
         if stranded:
-            results = [Result(device, _DELETED) for device in stranded]
-            await deliveries.append(tx, notification, results, attempt, now)
+            final = deliveries.Final(notification, attempt, Ended(*_DELETED, stranded))
+            await deliveries.append(tx, [final], now)
             await tx.execute(_COUNT, len(stranded), notification)
             await deliveries.finish(tx, notification, now)
         done += 1

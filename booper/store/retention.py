@@ -79,6 +79,10 @@ _DROP = Sql(
     "DELETE FROM deliveries WHERE notification = ? AND device IN"
     " (SELECT device FROM deliveries WHERE notification = ? ORDER BY device LIMIT ?)"
 )
+_DROP_RUNS = Sql(
+    "DELETE FROM delivery_runs WHERE number IN"
+    " (SELECT number FROM delivery_runs WHERE notification = ? LIMIT ?)"
+)
 _PURGED = Sql("DELETE FROM purges WHERE notification = ?")
 
 
@@ -173,6 +177,7 @@ async def purge(tx: Tx, now: float, limit: int = DELIVERIES) -> int:
     left = limit
     for (notification,) in await tx.fetch(_DUE, now, limit):
         left -= await tx.execute(_DROP, notification, notification, left)
+        left -= await tx.execute(_DROP_RUNS, notification, left)
         if left == 0:
             break  # it may have more
         await tx.execute(_PURGED, notification)

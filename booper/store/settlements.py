@@ -18,7 +18,7 @@ from booper.store.outbox import Held
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from booper.domain.delivery import Result, Settlement
+    from booper.domain.delivery import Settlement
     from booper.ports import Clock, Tx
 
 _encode = msgspec.json.encode
@@ -65,7 +65,12 @@ async def settle(tx: Tx, settlements: Sequence[Settlement], now: float) -> list[
     """Write what the tries meant; False where the lease was lost, and then nothing was written."""
     taken = await _take(tx, settlements)
     kept = [(done, taken[_held(done)]) for done in settlements if _held(done) in taken]
-    await _append(tx, kept, now)
+    final = [
+        deliveries.Final(done.notification, batch.attempt, ended, apart=bool(done.tickets))
+        for done, batch in kept
+        for ended in done.final
+    ]
+    await deliveries.append(tx, final, now)
     await tx.execute_many(_AGAIN, [row for done, batch in kept for row in _again(done, batch)])
     for done, batch in kept:
         await _extras(tx, done, batch.instance, now)
@@ -83,15 +88,6 @@ async def _take(tx: Tx, settlements: Sequence[Settlement]) -> dict[Held, Taken]:
     held = sorted(map(_held, settlements))
     rows = await tx.fetch(_TAKE, _encode(held).decode())
     return {Held(batch, lease): Taken(*rest) for batch, lease, *rest in rows}
-
-
-async def _append(tx: Tx, kept: Sequence[tuple[Settlement, Taken]], now: float) -> None:
-    """The final outcomes, those of one notification and attempt together."""
-    alike: dict[tuple[int, int], list[Result]] = {}
-    for done, batch in kept:
-        alike.setdefault((done.notification, batch.attempt), []).extend(done.final)
-    for (notification, attempt), results in alike.items():
-        await deliveries.append(tx, notification, results, attempt, now)
 
 
 def _again(done: Settlement, taken: Taken) -> Iterator[tuple[object, ...]]:

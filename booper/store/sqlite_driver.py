@@ -13,7 +13,6 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
 import outcome
 import trio
 from msgspec.structs import astuple
@@ -73,9 +72,6 @@ class SqliteTx:
 
     async def insert_many(self, sql: Sql, rows: Sequence[Struct]) -> None:
         self._connection.executemany(sql.sqlite, map(astuple, rows))
-
-    async def spread(self, sql: Sql, numbers: Sequence[int], *alike: object) -> None:
-        self._connection.execute(sql.sqlite, (msgspec.json.encode(numbers).decode(), *alike))
 
     async def tell(self, hint: Hint) -> None:
         pass  # the only process tells its own workers itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from booper.domain.delivery import Result
+from booper.domain.delivery import Ended
 from booper.domain.outcome import Kind, Outcome
 from booper.ports import Sql
 from booper.store import deliveries, devices
@@ -29,12 +29,14 @@ async def settled(app: Tenant, own: str, outcomes: dict[str, Outcome]) -> None:
 
     async def work(tx: Tx) -> None:
         ((notification,),) = await tx.fetch(_NUMBER, own)
-        results = []
+        finals = []
         for device, outcome in outcomes.items():
             number = await devices.find(tx, device)
             assert number is not None
-            results.append(Result(number, outcome))
-        await deliveries.append(tx, notification, results, 2, 1_800_000_000.0)
+            alike = (outcome.kind, outcome.status, outcome.reason, [number])
+            ended = Ended(*alike, [outcome.provider_id])
+            finals.append(deliveries.Final(notification, 2, ended))
+        await deliveries.append(tx, finals, 1_800_000_000.0)
 
     await app.house.database.write(work)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from booper.domain import retry
-from booper.domain.delivery import Batch, Settlement, Target, settle
+from booper.domain.delivery import Batch, Ended, Settlement, Target, settle
 from booper.domain.outcome import ACCEPTED, FINAL, Kind, Outcome
 
 NOW = 1_800_000_000.0
@@ -28,7 +28,7 @@ def tried(*outcomes: Outcome, attempt: int = 1, expires_at: float = NOW + 86_400
 @pytest.mark.parametrize("kind", sorted(FINAL))
 def test_a_final_outcome_is_written_and_not_tried_again(kind: Kind) -> None:
     done = tried(Outcome(kind, 400, "why"))
-    assert [(r.device, r.outcome.kind) for r in done.final] == [(1, kind)]
+    assert [(ended.devices, ended.kind) for ended in done.final] == [([1], kind)]
     assert done.again == ()
     assert done.gone == ((1,) if kind is Kind.GONE else ())
     assert done.counts()[kind] == 1
@@ -43,10 +43,10 @@ def test_a_device_registered_anew_after_it_went_is_kept() -> None:
     anew, long_gone = NOW - 3600.1, NOW - 3599.9  # registered at NOW − 3600
     done = tried(Outcome(Kind.GONE, 410, "Unregistered", since=anew))
     assert done.gone == ()
-    assert done.final[0].outcome == Outcome(Kind.FAILED, 410, "Unregistered")
+    assert done.final == (Ended(Kind.FAILED, 410, "Unregistered", [1]),)
     done = tried(Outcome(Kind.GONE, 410, "Unregistered", since=long_gone))
     assert done.gone == (1,)
-    assert done.final[0].outcome.kind is Kind.GONE
+    assert done.final[0].kind is Kind.GONE
 
 
 def test_a_retry_uses_an_attempt_and_a_refused_credential_none() -> None:
@@ -59,7 +59,7 @@ def test_at_the_end_of_the_budget_a_retry_expires_and_a_refused_one_goes_on() ->
     busy = Outcome(Kind.RETRY, 503, "busy")
     assert tried(busy, attempt=retry.BUDGET - 1).again
     done = tried(busy, attempt=retry.BUDGET)
-    assert (done.final[0].outcome, done.again) == (Outcome(Kind.EXPIRED, 0, "busy"), ())
+    assert (done.final, done.again) == ((Ended(Kind.EXPIRED, 0, "busy", [1]),), ())
     assert tried(Outcome(Kind.REFUSED, 403, "bad key"), attempt=retry.BUDGET).again
 
 
@@ -67,7 +67,7 @@ def test_what_would_be_due_after_its_deadline_expires_now() -> None:
     wait = Outcome(Kind.RETRY, 503, "busy", after=900.0)  # with these dice: due in 945 s
     assert tried(wait, expires_at=NOW + 946.0).again
     done = tried(wait, expires_at=NOW + 944.0)
-    assert [r.outcome.kind for r in done.final] == [Kind.EXPIRED]
+    assert [ended.kind for ended in done.final] == [Kind.EXPIRED]
 
 
 def test_devices_that_wait_for_the_same_reason_travel_together() -> None:
@@ -111,7 +111,7 @@ def test_every_device_ends_in_exactly_one_place(
 ) -> None:
     given = batch(len(found), attempt=attempt, expires_at=NOW + left)
     done = settle(given, found, now=NOW, dice=dice)
-    final = [result.device for result in done.final]
+    final = [device for ended in done.final for device in ended.devices]
     again = [device for one in done.again for device in one.devices]
     assert sorted(final + again) == list(range(1, len(found) + 1))
     assert sum(done.counts()[kind] for kind in FINAL) == len(final)
@@ -120,10 +120,11 @@ def test_every_device_ends_in_exactly_one_place(
         assert NOW <= one.due_at <= given.expires_at
         assert one.attempt < retry.BUDGET
         assert one.devices
-    for result in done.final:
-        assert result.outcome.kind in FINAL
-        told = found[result.device - 1].kind
-        assert result.outcome.kind is told or (told, result.outcome.kind) in {
+    kinds = [(device, ended.kind) for ended in done.final for device in ended.devices]
+    for device, kind in kinds:
+        assert kind in FINAL
+        told = found[device - 1].kind
+        assert kind is told or (told, kind) in {
             (Kind.GONE, Kind.FAILED),
             (Kind.RETRY, Kind.EXPIRED),
             (Kind.REFUSED, Kind.EXPIRED),

@@ -29,7 +29,7 @@ _NOTIFICATIONS = Sql(
     " ORDER BY number LIMIT ?"
 )
 _DELIVERIES = Sql(
-    "SELECT notification, device, outcome FROM deliveries WHERE (notification, device) > (?, ?)"
+    "SELECT notification, device, outcome FROM every_delivery WHERE (notification, device) > (?, ?)"
     " ORDER BY notification, device LIMIT ?"
 )
 _WAITING = Sql("SELECT notification, size, lease IS NOT NULL FROM batches")

@@ -22,7 +22,7 @@ DEVICES = either(6_000, 60_000)
 IN_FLIGHT = 4
 STREAMS, DELAY = 500, 0.2  # at most 2,500 a second, whatever the machine
 _LEASED = Sql("SELECT count(*) FROM batches WHERE lease IS NOT NULL")
-_ENDS = Sql("SELECT count(*) FROM deliveries")
+_ENDS = Sql("SELECT count(*) FROM every_delivery")
 
 
 async def test_f3_sigterm_under_load(scene: Scene) -> None:

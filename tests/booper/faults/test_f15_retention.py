@@ -21,7 +21,7 @@ OLD, WAITING = either(150, 5_000), either(20, 500)
 DAYS = 40
 _LEFT = Sql("SELECT count(*), count(finished_at) FROM notifications")
 _FANOUTS = Sql("SELECT count(*) FROM fanouts")
-_ROWS = Sql("SELECT count(*) FROM deliveries")
+_ROWS = Sql("SELECT count(*) FROM every_delivery")
 
 
 async def test_f15_retention_takes_only_what_is_final(scene: Scene) -> None:

@@ -67,5 +67,5 @@ async def test_nothing_is_sent_after_the_deletion(tmp_path: Path) -> None:
         assert await rows(house, "SELECT DISTINCT state, failed FROM notifications") == [
             ("done", 3)
         ]
-        reasons = await rows(house, "SELECT DISTINCT outcome, reason FROM deliveries")
+        reasons = await rows(house, "SELECT DISTINCT outcome, reason FROM every_delivery")
         assert reasons == [("failed", "its app was deleted")]

@@ -60,7 +60,7 @@ async def test_sigterm_finishes_what_is_in_flight_and_doubles_nothing(tmp_path: 
             (leased,) = database.execute(
                 "SELECT count(*) FROM batches WHERE lease IS NOT NULL"
             ).fetchone()
-            (settled,) = database.execute("SELECT count(*) FROM deliveries").fetchone()
+            (settled,) = database.execute("SELECT count(*) FROM every_delivery").fetchone()
         database.close()
         assert leased == 0, "a clean end leaves no lease behind"
         assert settled == before["accepted"], "what was sent is written down"

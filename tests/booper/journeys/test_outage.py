@@ -47,7 +47,7 @@ async def test_a_refused_key_stops_its_instance_and_uses_up_no_try(tmp_path: Pat
 
 async def attempts_of(house: Neighbourhood) -> list[int]:
     async def read(tx: Any) -> list[int]:
-        return [n for (n,) in await tx.fetch(Sql("SELECT attempt FROM deliveries"))]
+        return [n for (n,) in await tx.fetch(Sql("SELECT attempt FROM every_delivery"))]
 
     return await house.booper.ports.database.read(read)
 

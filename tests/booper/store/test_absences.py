@@ -55,7 +55,7 @@ async def test_after_a_day_of_absence_it_is_gone_and_the_others_are_not(database
     await tried(database, "n2", NOW + 24 * HOUR, NOBODY, NOBODY, NOBODY)
     assert await absent(database) == [("device-0", 1.0), ("device-1", 24.0), ("device-2", 24.0)]
     done = await tried(database, "n3", NOW + HOUR + DAY, NOBODY, NOBODY, THERE)
-    assert [result.outcome.kind for result in done.final] == [Kind.GONE, Kind.ACCEPTED]
+    assert [ended.kind for ended in done.final] == [Kind.GONE, Kind.ACCEPTED]
     assert await absent(database) == [("device-1", 24.0)]
     gone = await seeds.rows(database, "SELECT id, gone_reason FROM devices WHERE gone_at > 0")
     assert gone == [("device-0", "nobody has listened for a day: 50701")]

@@ -143,7 +143,7 @@ async def test_devices_are_pending_or_ended_always(database: Database, seed: int
         await walk.claim()
         while walk.held:
             await walk.settle()
-    sql = "SELECT count(*), count(DISTINCT device) FROM deliveries d JOIN notifications n"
+    sql = "SELECT count(*), count(DISTINCT device) FROM every_delivery d JOIN notifications n"
     for own in OWNS:
         shown = await progress(database, own)
         assert (shown.state, shown.pending) == ("done", 0)

@@ -142,7 +142,9 @@ async def test_each_device_goes_to_its_route_and_the_unrouted_are_told(
     assert await batched(database) == {"main": [[default]], "other": [[other]]}
     shown = await progress(database)
     assert (shown.devices, shown.pending, shown.counts["not_configured"]) == (4, 2, 2)
-    told = await rows(database, "SELECT device, outcome, attempt FROM deliveries ORDER BY device")
+    told = await rows(
+        database, "SELECT device, outcome, attempt FROM every_delivery ORDER BY device"
+    )
     assert told == [(unknown, "not_configured", 0), (fcm, "not_configured", 0)]
 
 

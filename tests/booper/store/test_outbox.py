@@ -48,7 +48,7 @@ async def everything(database: Database) -> list[object]:
     """All that a settlement may write."""
     return [
         await rows(database, f"SELECT * FROM {table} ORDER BY 1")
-        for table in ("batches", "deliveries", "notifications", "devices")
+        for table in ("batches", "every_delivery", "notifications", "devices")
     ]
 
 
@@ -130,7 +130,7 @@ async def test_a_settlement_writes_outcomes_counts_and_retries_at_once(
         "delivered": 0,
         "receipt_unknown": 0,
     }
-    sql = "SELECT device, outcome, status, reason, provider_id, attempt FROM deliveries"
+    sql = "SELECT device, outcome, status, reason, provider_id, attempt FROM every_delivery"
     assert await rows(database, sql + " ORDER BY device") == [
         (numbers[0], "accepted", 200, "", "", 1),
         (numbers[1], "gone", 410, "Unregistered", "", 1),

@@ -53,7 +53,7 @@ async def outcomes(database: Database) -> list[tuple[str, str]]:
     return [
         (outcome, reason)
         for outcome, reason in await seeds.rows(
-            database, "SELECT outcome, reason FROM deliveries ORDER BY device"
+            database, "SELECT outcome, reason FROM every_delivery ORDER BY device"
         )
     ]
 

@@ -142,7 +142,7 @@ async def test_deleted_is_gone_at_once_and_its_rows_follow_step_by_step(
     while done := await database.write(retention.purge, NOW + 30 * DAY, 10):
         steps.append(done)
     assert max(steps) <= 10
-    assert await rows(database, "SELECT count(*) FROM deliveries") == [(25,)]
+    assert await rows(database, "SELECT count(*) FROM every_delivery") == [(25,)]
     assert await rows(database, "SELECT 1 FROM purges") == []
     assert len(await database.read(deliveries.page, new, 0, 100)) == 25
 
