@@ -16,6 +16,7 @@ from quart.wrappers import Response
 from quart.wrappers.response import DataBody
 
 from booper.api.server import ShieldedConnection
+from booper.precedence import precedence
 
 if TYPE_CHECKING:
     from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable
@@ -36,7 +37,8 @@ class Exchange(ShieldedConnection):
         with trio.move_on_after(PROMPT):
             whole = await _filled(request, receive)
         if whole:
-            await self._send_response(send, await self.app.handle_request(request))
+            with precedence().light():
+                await self._send_response(send, await self.app.handle_request(request))
         elif whole is None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.handle_messages, nursery, request, receive)

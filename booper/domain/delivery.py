@@ -88,6 +88,12 @@ class Settlement(msgspec.Struct, frozen=True):
     present: tuple[int, ...] = ()
     tickets: tuple[Ticket, ...] = ()  # of the accepted ones, where receipts are to be asked for
 
+    @property
+    def usual(self) -> bool:
+        """Whether all its devices ended alike, and nothing follows."""
+        more = self.again or self.gone or self.suspects or self.absent or self.present
+        return len(self.final) == 1 and not (more or self.tickets) and self.alarm is None
+
     def counts(self) -> Counter[Kind]:
         """How many devices ended as what."""
         counts: Counter[Kind] = Counter()

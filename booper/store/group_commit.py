@@ -13,6 +13,7 @@ import outcome
 import trio
 
 from booper.domain.errors import Unavailable
+from booper.precedence import precedence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -56,12 +57,14 @@ class GroupCommit:
     """The writing half of a Database: collects works, and lets the driver commit them together."""
 
     most = 128  # the weight of one commit; a usual work weighs 1
+    pause = 0.002  # seconds for which heavy works gather
 
     def __init__(self) -> None:
         self._waiting: deque[Waiting] = deque()
         self._parked: list[trio.lowlevel.Task] = []
         self._under_way: set[Lot | None] = set()
         self._writers = 0
+        self._gates: set[trio.Event] = set()  # of writers that hold heavy works back
         self._heavy = 0  # groups under way with something heavy in them
         self._lightly = False  # the last group left the heavy ones waiting
         self._closing = False
@@ -96,6 +99,9 @@ class GroupCommit:
             raise closed()
         waiting = Waiting(work, trio.lowlevel.current_task(), joins)
         self._waiting.append(waiting)
+        if not work.heavy:
+            for gate in self._gates:
+                gate.set()
         if self._parked and waiting.lot not in self._under_way:
             trio.lowlevel.reschedule(self._parked.pop())
         return await trio.lowlevel.wait_task_rescheduled(_see_it_through)
@@ -108,7 +114,11 @@ class GroupCommit:
         self._writers += 1
         try:
             with trio.CancelScope(shield=True):
-                while (group := self._take()) or not self._closing:
+                while True:
+                    await self._hold()
+                    group = self._take()
+                    if not group and self._closing:
+                        break
                     if group:
                         await self._run_group(group)
                         await trio.lowlevel.checkpoint()
@@ -122,6 +132,21 @@ class GroupCommit:
             for waiting in left:
                 self._waiting.remove(waiting)
                 trio.lowlevel.reschedule(waiting.task, outcome.Error(closed()))
+
+    async def _hold(self) -> None:
+        """Where all that waits is heavy: let it gather, and what is light elsewhere pass; light
+        work cuts it short."""
+        if self._closing or not self._waiting or not all(one.work.heavy for one in self._waiting):
+            return
+        gate = trio.Event()
+        self._gates.add(gate)
+        try:
+            with trio.move_on_after(self.pause):
+                await gate.wait()
+            if not gate.is_set():
+                await precedence().clear(gate)
+        finally:
+            self._gates.discard(gate)
 
     def _take(self) -> list[Waiting]:
         """The next group: of those whose turn it is as far as their weight allows, and of each lot

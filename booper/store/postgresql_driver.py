@@ -120,6 +120,7 @@ class PostgresDatabase(GroupCommit):
     """The Database port on one server. `store/postgresql.py` opens it."""
 
     most = 1024  # others are served meanwhile, and a commit is dear
+    pause = 0.005
 
     def __init__(self, bridge: Bridge, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         super().__init__()

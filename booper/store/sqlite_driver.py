@@ -1,8 +1,7 @@
 """SQLite behind the Database port: one writer with group commit, one reader, both in line.
 
-`synchronous=FULL`: what was acknowledged survives a power cut. The commit alone runs in a thread,
-where the disk is slow or what is written is heavy, so that nobody waits for the disk in line; what
-is light and quick is done sooner than a thread could be told of it.
+`synchronous=FULL`: what was acknowledged survives a power cut. Where the disk is slow the commit
+alone runs in a thread; else it is done sooner than a thread could be told of it.
 
 A disk that is full or read-only, or a lock that somebody else holds for too long, is Unavailable
 for as long as it lasts: nothing of the failed commit stays, and the next one begins afresh.
@@ -122,7 +121,7 @@ class SqliteDatabase(GroupCommit):
         try:
             await self._begin()
             results = [await self._one(work.function, work.args) for work in works]
-            if self._slow or any(work.heavy for work in works):
+            if self._slow:
                 await trio.to_thread.run_sync(self._writer.commit)
             else:
                 self._writer.commit()

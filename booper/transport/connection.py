@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from booper.http2 import Client
+from booper.precedence import precedence
 from booper.transport.bell import Bell
 from booper.transport.decisions import Ages, Care, lifetime, proves
 from booper.transport.line import Line, LineClosed
@@ -184,6 +185,7 @@ class Connection:
         line, engine, owner = self._line, self._engine, self._owner
         while True:
             await line.readable()
+            await precedence().clear()
             try:
                 data = line.read()
             except LineClosed as closed:

@@ -16,6 +16,7 @@ from booper.domain.delivery import Target
 from booper.domain.holds import Holds, origin_of
 from booper.domain.outcome import Kind, Outcome, local
 from booper.domain.receipt import Heard, Unasked
+from booper.precedence import precedence
 from booper.providers.provider import Parcel, ParcelCodec, StampCodec
 from booper.providers.ticketing import TicketCodec
 
@@ -100,9 +101,9 @@ class StampCourier:
         return [local(outcome) if outcome else next(carried) for outcome in refused]
 
     async def _carry(self, compiled: Compiled, targets: Sequence[Target]) -> list[Outcome]:
-        answers = await self._pool.send(
-            compiled.template, compiled.stamps(targets), timeout=self._timeout
-        )
+        async with precedence().heavy(len(targets)):
+            stamps = compiled.stamps(targets)
+        answers = await self._pool.send(compiled.template, stamps, timeout=self._timeout)
         read = self._codec.read
         return [read(answer) for answer in answers]
 

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from booper.domain.errors import Unavailable
+from booper.precedence import precedence
 from booper.store import fanouts
 from booper.workers import names
 from booper.workers.messages import Spread, Wake, hint
@@ -58,7 +59,8 @@ class Fanout(Round):
         news, self._news = self._news, 0
         if news or self._ports.clock.monotonic() >= self._large_until:
             # For a single one it is not worth it to look for more in the same transaction.
-            return await self._advance(now, weight=1, turns=1 if news == 1 else fanouts.TURNS)
+            with precedence().light(linger=True):
+                return await self._advance(now, weight=1, turns=1 if news == 1 else fanouts.TURNS)
         if self._cutting:
             return math.inf  # the other lane does; this one is for what comes meanwhile
         self._cutting = True

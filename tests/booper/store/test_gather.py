@@ -6,11 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import outcome
+import pytest
 import trio
 import trio.testing
 
 from booper.domain.errors import Unavailable
 from booper.ports import Sql
+from booper.precedence import PATIENCE, precedence
 from booper.store.group_commit import GroupCommit
 from tests.booper.store.seeds import rows, run_sql
 
@@ -30,6 +32,7 @@ class Slow(GroupCommit):
     """Commits when it is `let`."""
 
     most = 60
+    pause = 0.02
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +43,12 @@ class Slow(GroupCommit):
         self.under_way.append([work.args[0] for work in works])
         await self.let.wait()
         return [outcome.Value(None) for _ in works]
+
+
+async def settled(database: Slow) -> None:
+    """What waits has gathered and is under way, as far as there are writers for it."""
+    await trio.sleep(2 * database.pause)
+    await trio.testing.wait_all_tasks_blocked()
 
 
 async def nothing(tx: Tx, name: str) -> None:
@@ -185,16 +194,46 @@ async def test_the_last_of_several_writers_takes_nothing_heavy() -> None:
         await trio.testing.wait_all_tasks_blocked()
         for number in range(6):
             nursery.start_soon(write, f"heavy{number}", 50)
-        await trio.testing.wait_all_tasks_blocked()
+        await settled(database)
         before = [len(works) for works in database.under_way]
         nursery.start_soon(write, "light", 1)
-        await trio.testing.wait_all_tasks_blocked()
+        await settled(database)
         after = database.under_way[len(before) :]
         database.close()
         database.let.set()
     assert before == [1, 1], "one writer is free"
     assert after == [["light"]]
     assert sorted(ended) == [*(f"heavy{number}" for number in range(6)), "light"]
+
+
+async def test_what_is_heavy_gathers_for_a_moment_and_what_is_light_ends_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    database = Slow()
+    database.let.set()
+
+    async def write(name: str, weight: int) -> float:
+        begun = trio.current_time()
+        await database.write(nothing, name, weight=weight)
+        return trio.current_time() - begun
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(database.run)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(write, "one", 20)
+        await trio.sleep(database.pause / 2)
+        assert await write("two", 20) == pytest.approx(database.pause / 2)
+        assert database.under_way == [["one", "two"]], "one commit"
+        assert await write("light", 1) == 0.0, "what is light alone waits for nobody"
+        nursery.start_soon(write, "three", 20)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await write("light", 1) == 0.0
+        with precedence().light():
+            assert await write("four", 20) == pytest.approx(database.pause + PATIENCE)
+        database.close()
+    assert [name for works in database.under_way for name in works][2:] == [
+        *("light", "light", "three", "four")
+    ]
 
 
 async def test_what_is_light_goes_ahead_of_what_is_heavy_and_nothing_is_left(
