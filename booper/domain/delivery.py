@@ -71,13 +71,15 @@ class Again(msgspec.Struct, frozen=True):
 class Settlement(msgspec.Struct, frozen=True):
     """All that one try of a batch changes; written in one transaction under the batch's lease.
 
-    `suspects`: devices of which the provider doubts the address; `alarm`: the brake goes on;
-    `absent` and `present`: devices at which nobody listened, and those whose absence has an end.
+    `attempt`: which try it was; `suspects`: devices of which the provider doubts the address;
+    `alarm`: the brake goes on; `absent` and `present`: devices at which nobody listened, and those
+    whose absence has an end.
     """
 
     batch: int
     lease: str
     notification: int
+    attempt: int
     final: tuple[Ended, ...]
     gone: tuple[int, ...]
     again: tuple[Again, ...]
@@ -92,7 +94,8 @@ class Settlement(msgspec.Struct, frozen=True):
     def usual(self) -> bool:
         """Whether all its devices ended alike, and nothing follows."""
         more = self.again or self.gone or self.suspects or self.absent or self.present
-        return len(self.final) == 1 and not (more or self.tickets) and self.alarm is None
+        alike = len(self.final) == 1 and len(self.final[0].devices) > 0
+        return alike and not (more or self.tickets) and self.alarm is None
 
     def counts(self) -> Counter[Kind]:
         """How many devices ended as what."""
@@ -110,9 +113,10 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
     """What the outcomes of one try mean; `outcomes` are in the order of `batch.targets`."""
     if len(outcomes) != len(batch.targets):
         raise ValueError(f"{len(batch.targets)} devices, {len(outcomes)} outcomes")
+    whose = (batch.number, batch.lease, batch.notification, batch.attempt)
     if outcomes.count(ACCEPTED) == len(outcomes):  # nearly always; told by the object alone
         usual = Ended(*_end(ACCEPTED), [target.device for target in batch.targets])
-        return Settlement(batch.number, batch.lease, batch.notification, (usual,), (), (), 0)
+        return Settlement(*whose, (usual,), (), (), 0)
     final: dict[End, tuple[list[int], list[str]]] = {}
     gone: list[int] = []
     waiting: dict[tuple[float, Kind, str], list[tuple[Target, bool]]] = {}
@@ -143,9 +147,7 @@ def settle(batch: Batch, outcomes: Sequence[Outcome], *, now: float, dice: float
             again.append(Again(due, attempt, tuple(t.device for t, _ in targets), reason))
             maybe += sum(sent for _, sent in targets)
     return Settlement(
-        batch.number,
-        batch.lease,
-        batch.notification,
+        *whose,
         tuple(Ended(*end, some, ids if any(ids) else ()) for end, (some, ids) in final.items()),
         tuple(gone),
         tuple(again),

@@ -48,14 +48,17 @@ def _dollars(text: str) -> str:
 
 
 def single(work: Work) -> Work:
-    """Marks a work for `Database.read` that is one statement, a snapshot by itself: PostgreSQL is
-    spared two round trips."""
+    """Marks a work that is one statement, and so a transaction by itself: PostgreSQL is spared two
+    round trips."""
     vars(work)["single"] = True
     return work
 
 
 class Tx(Protocol):
     """One transaction; functions in `store/` take it first. Parameters are bound, never pasted."""
+
+    near: bool
+    """Whether a statement is a call; else it is a message to a server, of which few are better."""
 
     async def fetch(self, sql: Sql, *params: object) -> list[Row]: ...
 

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from booper.domain.delivery import Ended
     from booper.ports import Row, Tx
 
-_FIELDS = "notification, device, outcome, status, reason, provider_id, attempt, finished_at"
-_ONCE = "ON CONFLICT (notification, device) DO NOTHING"
+FIELDS = "notification, device, outcome, status, reason, provider_id, attempt, finished_at"
+ONCE = "ON CONFLICT (notification, device) DO NOTHING"
 _APPEND = Sql(
-    f"INSERT INTO deliveries ({_FIELDS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) {_ONCE}",
-    rows=f"INSERT INTO deliveries ({_FIELDS}) SELECT {_FIELDS} FROM json_to_recordset($1::json)"
+    f"INSERT INTO deliveries ({FIELDS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) {ONCE}",
+    rows=f"INSERT INTO deliveries ({FIELDS}) SELECT {FIELDS} FROM json_to_recordset($1::json)"
     " AS said (notification bigint, device bigint, outcome text, status bigint, reason text,"
-    f" provider_id text, attempt bigint, finished_at float8) {_ONCE}",
+    f" provider_id text, attempt bigint, finished_at float8) {ONCE}",
 )
 _FINISH = Sql(
     "UPDATE notifications SET state = ?, finished_at = ? WHERE number = ? AND state = ?"

@@ -29,15 +29,18 @@ _decode_ids = msgspec.json.Decoder(list[str]).decode
 LEAST = 10  # devices in a run: of fewer each has a row
 PAGE = 4  # runs that are read at once, as long as more devices are wanted
 
-_FIELDS = (
+FIELDS = (
     "notification, first, last, devices, provider_ids, outcome, status, reason, attempt,"
     " finished_at"
 )
+TYPES = (  # in PostgreSQL
+    "notification bigint, first bigint, last bigint, devices text, provider_ids text,"
+    " outcome text, status bigint, reason text, attempt bigint, finished_at float8"
+)
 _APPEND = Sql(
-    f"INSERT INTO delivery_runs ({_FIELDS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-    rows=f"INSERT INTO delivery_runs ({_FIELDS}) SELECT {_FIELDS} FROM json_to_recordset($1::json)"
-    " AS said (notification bigint, first bigint, last bigint, devices text, provider_ids text,"
-    " outcome text, status bigint, reason text, attempt bigint, finished_at float8)",
+    f"INSERT INTO delivery_runs ({FIELDS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    rows=f"INSERT INTO delivery_runs ({FIELDS}) SELECT {FIELDS}"
+    f" FROM json_to_recordset($1::json) AS said ({TYPES})",
 )
 # The numbers first, along the index: the runs themselves are wide.
 _PAGE = Sql(

@@ -82,6 +82,7 @@ class PostgresTx:
     """A transaction on one connection; runs in asyncio."""
 
     __slots__ = ("_connection",)
+    near = False
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -184,8 +185,9 @@ class PostgresDatabase(GroupCommit):
             return results
 
     async def _alone(self, work: Work) -> outcome.Outcome[Any]:
+        one = getattr(work.function, "single", False)
         try:
-            async with self._transaction(_BEGIN) as connection:
+            async with self._connection() if one else self._transaction(_BEGIN) as connection:
                 result = await work.function(PostgresTx(connection), *work.args)
         except Exception as error:
             if isinstance(error, asyncpg.TransactionRollbackError) or outage(error):

@@ -26,28 +26,27 @@ _DONE = MACHINE.step(State.SENDING, Event.ALL_FINAL).value
 
 
 class Taken(NamedTuple):
-    """A settled batch: whose it was, which try this was, its line."""
+    """A settled batch: whose it was, its line."""
 
     instance: str
-    attempt: int
     line: int
 
 
 _TAKE = Sql(
     "DELETE FROM batches WHERE (number, lease) IN"
     " (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
-    " RETURNING number, lease, instance, attempt + 1, line",
+    " RETURNING number, lease, instance, line",
     "DELETE FROM batches WHERE (number, lease) IN"
     " (SELECT (value ->> 0)::bigint, value ->> 1 FROM jsonb_array_elements($1::jsonb))"
-    " RETURNING number, lease, instance, attempt + 1, line",
+    " RETURNING number, lease, instance, line",
 )
 _AGAIN = Sql(
     "INSERT INTO batches"
     " (notification, instance, devices, size, attempt, due_at, last_reason, line)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_KINDS = (Kind.ACCEPTED, Kind.FAILED, Kind.GONE, Kind.EXPIRED, Kind.UNROUTED)
-_COUNTED = (*(kind.value for kind in _KINDS), "retried", "maybe_doubled")
+KINDS = (Kind.ACCEPTED, Kind.FAILED, Kind.GONE, Kind.EXPIRED, Kind.UNROUTED)
+_COUNTED = (*(kind.value for kind in KINDS), "retried", "maybe_doubled")
 # What is counted now is not in the columns yet.
 _ALL_FINAL = (
     f"state = '{State.SENDING.value}' AND devices - (?1 + ?2 + ?3 + ?4 + ?5)"
@@ -66,8 +65,8 @@ async def settle(tx: Tx, settlements: Sequence[Settlement], now: float) -> list[
     taken = await _take(tx, settlements)
     kept = [(done, taken[_held(done)]) for done in settlements if _held(done) in taken]
     final = [
-        deliveries.Final(done.notification, batch.attempt, ended, apart=bool(done.tickets))
-        for done, batch in kept
+        deliveries.Final(done.notification, done.attempt, ended, apart=bool(done.tickets))
+        for done, _ in kept
         for ended in done.final
     ]
     await deliveries.append(tx, final, now)

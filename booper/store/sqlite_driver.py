@@ -53,6 +53,7 @@ class SqliteTx:
     """A transaction on one connection; it never waits, so nothing runs between its statements."""
 
     __slots__ = ("_connection",)
+    near = True
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

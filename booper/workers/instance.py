@@ -20,7 +20,7 @@ from booper.domain.delivery import Batch, settle, ticketed
 from booper.domain.errors import Conflict, Unavailable
 from booper.domain.instance import MACHINE, Event, Standing, State
 from booper.domain.outcome import Kind, Outcome
-from booper.store import absences, settlements
+from booper.store import absences, settlements, usual
 from booper.workers import names
 from booper.workers.messages import (
     Apply,
@@ -217,7 +217,7 @@ class Instance(Actor):
                 decided = msgspec.structs.replace(decided, alarm=alarm)
             try:
                 kept = await self._ports.database.gather(
-                    settlements.settle_all,
+                    usual.settle if decided.usual else settlements.settle_all,
                     self._ports.clock,
                     decided,
                     weight=_weight(decided, len(batch.targets)),
