@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 FEW = 50  # devices that make no piece of work heavy
-PATIENCE = 0.006  # seconds that a heavy piece waits at most: work for others goes on, if slower
+PATIENCE = 0.002  # seconds that a heavy piece waits at most: work for others goes on, if slower
 LINGER = 0.0015  # seconds for which what was light has the way for its next steps elsewhere
 
 
@@ -63,9 +63,13 @@ class Precedence:
 
     @asynccontextmanager
     async def heavy(self, devices: int) -> AsyncIterator[None]:
-        """A piece of work for so many devices. Heavy ones come one at a time, each in a turn of the
-        loop of its own; for FEW devices it is none."""
+        """A piece of work for so many devices, heavy if they are more than FEW. While something
+        light is under way, heavy ones come one at a time, each in a turn of the loop of its own."""
         if devices <= FEW:
+            yield
+            return
+        if not self.taken and not self._turn.locked():
+            await trio.lowlevel.checkpoint()
             yield
             return
         async with self._turn:

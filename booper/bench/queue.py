@@ -118,8 +118,7 @@ async def _worker(database: Database, lease: str, send: trio.MemorySendChannel[i
     async def claim(tx: Tx) -> list[Claimed]:
         now = clock.wall()
         hand = {"bench": Hand(8, {}, 0)}
-        until = now + 60
-        return await outbox.claim(tx, hand, most=8, lease=lease, node="bench", now=now, until=until)
+        return await outbox.claim(tx, hand, outbox.Terms(lease, "bench", now, now + 60), 8)
 
     async with send:
         while claimed := await database.write(claim):

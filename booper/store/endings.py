@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from booper.ports import Tx
-    from booper.store.outbox import Claimed
+    from booper.store.outbox import Leased
 
 _STALE = Sql(
     "SELECT b.number FROM batches b JOIN notifications n ON n.number = b.notification"
@@ -32,20 +32,18 @@ async def late(tx: Tx, lease: str, now: float, limit: int) -> int:
     rows = await tx.fetch(_STALE, now, limit)
     for (number,) in rows:
         await tx.execute(_LEASE, lease, now, number)
-        (claimed,) = await outbox.load(tx, [number])
-        await _end(tx, claimed, _LATE, now)
+        (leased,) = await outbox.load(tx, [number])
+        await _end(tx, leased, _LATE, now)
     return len(rows)
 
 
-async def living(tx: Tx, claimed: Sequence[Claimed], now: float) -> list[Claimed]:
-    """Those that are to be sent; the others end here, because their app was deleted."""
-    for one in claimed:
-        if one.orphan:
-            await _end(tx, one, _ORPHAN, now)
-    return [one for one in claimed if not one.orphan]
+async def orphaned(tx: Tx, leased: Sequence[Leased], now: float) -> None:
+    """End these, because their app was deleted."""
+    for one in leased:
+        await _end(tx, one, _ORPHAN, now)
 
 
-async def _end(tx: Tx, claimed: Claimed, outcome: Outcome, now: float) -> None:
-    batch = claimed.opened([""] * len(claimed.devices))
+async def _end(tx: Tx, leased: Leased, outcome: Outcome, now: float) -> None:
+    batch = leased.unaddressed
     outcomes = [outcome] * len(batch.targets)
     await settlements.settle(tx, [decide(batch, outcomes, now=now, dice=0.0)], now)

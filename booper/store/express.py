@@ -89,5 +89,5 @@ async def cut(
             )
             sealed = [device.sealed for device in near]
             registered_at = [device.registered_at for device in near]
-            claimed.append(Claimed(batch, devices, sealed, registered_at, orphan=False))
+            claimed.append(Claimed(batch, devices, sealed, registered_at))
     return claimed

@@ -5,6 +5,7 @@ between any two of them. Whoever changes a leased row names the lease it holds (
 it no longer holds it, nothing is written.
 """
 
+# ruff: noqa: S608 - what is put together is our own words
 from __future__ import annotations
 
 from itertools import chain, starmap
@@ -15,14 +16,14 @@ import msgspec
 from booper.domain.delivery import Batch, Target
 from booper.domain.fairness import turns
 from booper.domain.poison import LAPSE, PROCESS
-from booper.ports import Sql
+from booper.ports import Sql, single
 from booper.store import targets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from booper.domain.fairness import Hand
-    from booper.ports import Tx
+    from booper.ports import Row, Tx
 
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder(list[int]).decode
@@ -36,12 +37,42 @@ class Claimed(NamedTuple):
     devices: list[int]
     sealed: list[bytes]
     registered_at: list[float]
-    orphan: bool  # its app was deleted
 
     def opened(self, tokens: Sequence[str]) -> Batch:
         """The batch ready to send, with its device tokens as `ports.DeviceTokens` opened them."""
         told = zip(self.devices, tokens, self.registered_at, strict=True)
         return msgspec.structs.replace(self.batch, targets=tuple(starmap(Target, told)))
+
+
+class Turn(NamedTuple):
+    """Up to `most` batches of a line for an instance."""
+
+    instance: str
+    line: int
+    most: int
+
+
+class Terms(NamedTuple):
+    """A lease: by which node, from when until when (Unix seconds)."""
+
+    lease: str
+    node: str
+    now: float
+    until: float
+
+
+class Leased(NamedTuple):
+    """A leased batch without its targets: its devices; whether its app was deleted."""
+
+    batch: Batch
+    devices: list[int]
+    orphan: bool
+
+    @property
+    def unaddressed(self) -> Batch:
+        """The batch, of which nothing can be sent."""
+        targets = tuple(Target(device, "", 0.0) for device in self.devices)
+        return msgspec.structs.replace(self.batch, targets=targets)
 
 
 class Held(NamedTuple):
@@ -51,14 +82,27 @@ class Held(NamedTuple):
     lease: str
 
 
+_ORPHAN = "EXISTS (SELECT 1 FROM apps a WHERE a.id = n.tenant AND a.deleted_at IS NOT NULL)"
+_LEASED = (
+    "SELECT b.number, b.lease, b.notification, n.id, b.instance, b.attempt + 1, n.content,"
+    f" coalesce(n.scheduled_at, n.created_at), n.expires_at, b.line, b.devices, {_ORPHAN}"
+    " FROM {} b JOIN notifications n ON n.number = b.notification"
+)
+_LOAD = Sql(
+    f"{_LEASED.format('batches')} WHERE b.number IN (SELECT value FROM json_each(?))"
+    " ORDER BY b.number",
+    f"{_LEASED.format('batches')} WHERE b.number IN"
+    " (SELECT jsonb_array_elements_text($1::jsonb)::bigint) ORDER BY b.number",
+)
 _CLAIM = Sql(
     "UPDATE batches SET lease = ?, lease_until = ?, leased_by = ? WHERE number IN"
     " (SELECT number FROM batches WHERE instance = ? AND line = ? AND lease IS NULL"
     "  AND due_at <= ? AND deaths = 0 ORDER BY due_at, number LIMIT ?) RETURNING number",
-    "UPDATE batches SET lease = $1, lease_until = $2, leased_by = $3 WHERE number IN"
+    # What there is to know of them in the same statement: see `_load`.
+    "WITH taken AS (UPDATE batches SET lease = $1, lease_until = $2, leased_by = $3 WHERE number IN"
     " (SELECT number FROM batches WHERE instance = $4 AND line = $5 AND lease IS NULL"
     "  AND due_at <= $6 AND deaths = 0 ORDER BY due_at, number LIMIT $7 FOR UPDATE SKIP LOCKED)"
-    " RETURNING number",
+    f" RETURNING *) {_LEASED.format('taken')} ORDER BY b.number",
 )
 # The lines in which something is due: one look into the index for each line that waits.
 _LINES = Sql(
@@ -70,18 +114,6 @@ _LINES = Sql(
     " SELECT line FROM lines WHERE line IS NOT NULL AND EXISTS (SELECT 1 FROM batches b"
     "  WHERE b.instance = ?1 AND b.lease IS NULL AND b.line = lines.line AND b.due_at <= ?2"
     "  AND b.deaths = 0)"
-)
-_ORPHAN = "EXISTS (SELECT 1 FROM apps a WHERE a.id = n.tenant AND a.deleted_at IS NOT NULL)"
-_LOADED = (
-    "SELECT b.number, b.lease, b.notification, n.id, b.instance, b.attempt + 1, n.content,"  # noqa: S608 - our own words
-    f" coalesce(n.scheduled_at, n.created_at), n.expires_at, b.line, b.devices, {_ORPHAN}"
-    " FROM batches b JOIN notifications n ON n.number = b.notification"
-)
-_LISTED = 10  # where the devices stand in such a row
-_LOAD = Sql(
-    f"{_LOADED} WHERE b.number IN (SELECT value FROM json_each(?)) ORDER BY b.number",  # noqa: S608
-    f"{_LOADED} WHERE b.number IN (SELECT jsonb_array_elements_text($1::jsonb)::bigint)"
-    " ORDER BY b.number",
 )
 # One look into the index per instance with waiting batches, however many batches there are.
 WAITING = (
@@ -134,45 +166,73 @@ _EXPIRED = Sql("SELECT 1 FROM batches WHERE lease IS NOT NULL AND lease_until < 
 _FOREVER = 1e18
 
 
-async def claim(
-    tx: Tx,
-    wants: Mapping[str, Hand],
-    *,
-    most: int,
-    lease: str,
-    node: str,
-    now: float,
-    until: float,
-) -> list[Claimed]:
-    """Lease due batches for what these instances can take, at most `most` for each, in fair turns:
-    the lines in the order of their service, each line's oldest first."""
-    numbers: list[int] = []
-    for instance, hand in wants.items():
-        lines = [line for (line,) in await tx.fetch(_LINES, instance, now)]
-        left = most
-        for line, count in turns(lines, hand).items():
-            some = min(count, left)
-            rows = await tx.fetch(_CLAIM, lease, until, node, instance, line, now, some)
-            numbers += sorted(number for (number,) in rows)
-            left -= len(rows)
-            if not left:
-                break
-    found = {one.batch.number: one for one in await load(tx, numbers)} if numbers else {}
-    return [found[number] for number in numbers]
+@single
+async def lines(tx: Tx, instance: str, now: float) -> list[int]:
+    """The lines in which something is due for that instance."""
+    return [line for (line,) in await tx.fetch(_LINES, instance, now)]
 
 
-async def load(tx: Tx, numbers: Sequence[int]) -> list[Claimed]:
-    """These batches with their targets, oldest first; a device that is no more has no token."""
-    rows = await tx.fetch(_LOAD, _encode(numbers).decode())
-    lists = [_decode(row[_LISTED]) for row in rows]
-    sealed, at = await targets.places(tx, [*chain.from_iterable(lists)])
+async def take(tx: Tx, turns: Sequence[Turn], terms: Terms, most: int) -> list[Leased]:
+    """Lease what is due of these lines, in their order, each line's oldest first; `most` batches
+    for an instance."""
+    taken: list[Leased] = []
+    left = {turn.instance: most for turn in turns}
+    for turn in turns:
+        if left[turn.instance]:
+            part = turn._replace(most=min(turn.most, left[turn.instance]))
+            found = await take_one(tx, part, terms)
+            left[turn.instance] -= len(found)
+            taken += found
+    return taken
+
+
+@single
+async def take_one(tx: Tx, turn: Turn, terms: Terms) -> list[Leased]:
+    """The same for one line."""
+    lease, node, now, until = terms
+    place = (turn.instance, turn.line, now, turn.most)
+    rows = await tx.fetch(_CLAIM, lease, until, node, *place)
+    if tx.near and rows:
+        return await load(tx, [number for (number,) in rows])
+    return list(map(_leased, rows))
+
+
+@single
+async def located(tx: Tx, leased: Sequence[Leased]) -> list[Claimed]:
+    """These with their targets, in order; a device that is no more has no token."""
+    sealed, at = await targets.places(tx, [*chain.from_iterable(one.devices for one in leased)])
     claimed = []
-    for (*row, line, _, orphan), devices in zip(rows, lists, strict=True):
+    for batch, devices, _ in leased:
         tokens = [sealed.get(device, b"") for device in devices]
         registered_at = [at.get(device, 0.0) for device in devices]
-        batch = Batch(*(*row, (), line))
-        claimed.append(Claimed(batch, devices, tokens, registered_at, bool(orphan)))
+        claimed.append(Claimed(batch, devices, tokens, registered_at))
     return claimed
+
+
+async def claim(tx: Tx, wants: Mapping[str, Hand], terms: Terms, most: int) -> list[Claimed]:
+    """Lease due batches for what these instances can take, at most `most` for each, in fair turns:
+    the lines in the order of their service, each line's oldest first."""
+    given = [
+        turn
+        for instance, hand in wants.items()
+        for turn in shares(instance, await lines(tx, instance, terms.now), hand)
+    ]
+    return await located(tx, await take(tx, given, terms, most))
+
+
+def shares(instance: str, waiting: Sequence[int], hand: Hand) -> list[Turn]:
+    """What of the lines that wait the instance is to be given next, in the order of service."""
+    return [Turn(instance, line, most) for line, most in turns(waiting, hand).items()]
+
+
+async def load(tx: Tx, numbers: Sequence[int]) -> list[Leased]:
+    """These batches, oldest first."""
+    return list(map(_leased, await tx.fetch(_LOAD, _encode(numbers).decode())))
+
+
+def _leased(row: Row) -> Leased:
+    *own, line, listed, orphan = row
+    return Leased(Batch(*(*own, (), line)), _decode(listed), bool(orphan))
 
 
 async def waiting(tx: Tx) -> list[tuple[str, float]]:

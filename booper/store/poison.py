@@ -95,10 +95,9 @@ _COUNT = {
 }
 
 
-async def claim(
-    tx: Tx, instance: str, *, lease: str, node: str, now: float, until: float
-) -> list[outbox.Claimed]:
+async def claim(tx: Tx, instance: str, terms: outbox.Terms) -> list[outbox.Leased]:
     """Lease one batch of which a holder may have died, to be tried alone; none if there is none."""
+    lease, node, now, until = terms
     rows = await tx.fetch(_SUSPECT, lease, until, node, instance, now, DEATHS)
     return await outbox.load(tx, [number for (number,) in rows])
 

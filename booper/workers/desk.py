@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from booper.domain.delivery import Batch
     from booper.ports import Ports
     from booper.settings import Delivery
-    from booper.store.outbox import Claimed, Held
+    from booper.store.outbox import Claimed, Held, Leased
     from booper.workers.directory import Directory
     from booper.workers.round import Round
 
@@ -88,7 +88,7 @@ class Desk:
         free = name != self.isolation.instance and self.able(name)
         return free and self.hands.spare(name, line)
 
-    def expect(self, claimed: Sequence[Claimed], now: float) -> None:
+    def expect(self, claimed: Sequence[Claimed | Leased], now: float) -> None:
         """They are leased, and on their way to their instances."""
         for one in claimed:
             self.hands.expect(one.batch, now)
@@ -104,7 +104,7 @@ class Desk:
                 left.popleft()
         finally:
             for one in left:
-                self._give_up(one.batch)
+                self.give_up(one.batch)
 
     async def hand_over(self, one: Claimed) -> None:
         """Open a batch that is expected, and give it to its instance; else it is to be given back.
@@ -114,7 +114,7 @@ class Desk:
         except (Unavailable, Unsealable) as error:
             # A key of the ring that is missing may come back, as a store does.
             log.error("device_tokens_not_opened", code=error.code, detail=error.detail)
-            self._give_up(one.batch)
+            self.give_up(one.batch)
         else:
             self._hand_over(one.opened(tokens))
 
@@ -131,14 +131,21 @@ class Desk:
         try:
             ref.cast(Send(batch))
         except ActorError:
-            self._give_up(batch)
+            self.give_up(batch)
         else:
             hand.held[batch.number] = hand.coming.pop(batch.number)
 
-    def _give_up(self, batch: Batch) -> None:
-        """Nobody took it: it goes back as it came."""
-        held, _, _ = self.hands[batch.instance].coming.pop(batch.number)
-        self.unsent.append(held)
+    def forget(self, batch: Batch) -> None:
+        """It ended before it was handed over."""
+        self.hands[batch.instance].coming.pop(batch.number)
+        self.isolation.end(batch.number)
+
+    def give_up(self, batch: Batch) -> None:
+        """Nobody took it: it goes back as it came. Nothing happens where it is not expected."""
+        given = self.hands[batch.instance].coming.pop(batch.number, None)
+        if given is None:
+            return
+        self.unsent.append(given[0])
         self.isolation.end(batch.number)
         if self._owner is not None:
             self._owner.wake()

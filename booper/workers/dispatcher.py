@@ -8,7 +8,6 @@ instance means later, not lost.
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from booper.domain import fairness
     from booper.ports import Ports, Tx
     from booper.settings import Delivery
-    from booper.store.outbox import Claimed
+    from booper.store.outbox import Claimed, Leased
     from booper.workers.desk import Desk
 
 log = structlog.get_logger()
@@ -152,24 +151,53 @@ class Dispatcher(Round):
         asked = {name: min(want.room, most) for name, want in wants.items()}
         if suspect is not None:
             asked[suspect] = 1
-        lease, until = self._ports.ids.mint(), now + self.delivery.lease
-        ours = partial(outbox.claim, lease=lease, node=self._node, now=now, until=until)
-        alone = partial(poison.claim, lease=lease, node=self._node, now=now, until=until)
-
-        async def claim(tx: Tx) -> list[Claimed]:
-            claimed = await ours(tx, wants, most=most)
-            if suspect is not None:
-                claimed += await alone(tx, suspect)
-            return await endings.living(tx, claimed, now)
-
         with self._desk.hands.asking(asked):
-            weight = BATCH * sum(asked.values())
-            claimed = await self._ports.database.write(claim, weight=weight)
-        self._desk.expect(claimed, now)
-        for one in claimed:
+            leased = await self._lease(wants, suspect, most, now)
+            self._desk.expect(leased, now)
+        for one in leased:
             if one.batch.instance == suspect:
                 self._desk.isolation.begin(one.batch.number, self._ports.clock.monotonic())
-        return claimed
+        try:
+            return await self._locate(leased, now)
+        except BaseException:
+            for one in leased:
+                self._desk.give_up(one.batch)  # as far as it is still expected
+            raise
+
+    async def _lease(
+        self, wants: Mapping[str, fairness.Hand], suspect: str | None, most: int, now: float
+    ) -> list[Leased]:
+        """What stands next in the lines of those that want something, and one suspect. Not in one
+        transaction: what others take meanwhile is missing, no more."""
+        database = self._ports.database
+        until = now + self.delivery.lease
+        terms = outbox.Terms(self._ports.ids.mint(), self._node, now, until)
+        turns = [
+            turn
+            for name, hand in wants.items()
+            for turn in outbox.shares(name, await database.read(outbox.lines, name, now), hand)
+        ]
+        leased: list[Leased] = []
+        if len(turns) == 1:
+            one = turns[0]._replace(most=min(turns[0].most, most))
+            leased = await database.write(outbox.take_one, one, terms, weight=BATCH * one.most)
+        elif turns:
+            weight = BATCH * most * len(wants)
+            leased = await database.write(outbox.take, turns, terms, most, weight=weight)
+        if suspect is not None:
+            leased += await database.write(poison.claim, suspect, terms)
+        return leased
+
+    async def _locate(self, leased: Sequence[Leased], now: float) -> list[Claimed]:
+        """These with their targets, without those whose app was deleted: they end here."""
+        database = self._ports.database
+        orphans = [one for one in leased if one.orphan]
+        if orphans:
+            await database.write(endings.orphaned, orphans, now)
+            for one in orphans:
+                self._desk.forget(one.batch)
+        living = [one for one in leased if not one.orphan]
+        return await database.read(outbox.located, living) if living else []
 
     def _isolate(self, suspects: Sequence[str]) -> str | None:
         """The instance whose suspect is to be claimed now. Once chosen it is handed nothing else

@@ -74,12 +74,14 @@ async def claim(
     """Due batches, suspects among them, leased for 30 s."""
 
     async def work(tx: Tx) -> list[Batch]:
-        wants = {instance: Hand(room, {}, 0)}
-        how: dict[str, Any] = {"lease": lease, "node": "node", "now": now, "until": now + 30}
-        claimed = await outbox.claim(tx, wants, most=room, **how)
-        while len(claimed) < room and (more := await poison.claim(tx, instance, **how)):
-            claimed += more
-        claimed = await endings.living(tx, claimed, now)
+        hand = Hand(room, {}, 0)
+        terms = outbox.Terms(lease, "node", now, now + 30)
+        lines = await outbox.lines(tx, instance, now)
+        leased = await outbox.take(tx, outbox.shares(instance, lines, hand), terms, room)
+        while len(leased) < room and (more := await poison.claim(tx, instance, terms)):
+            leased += more
+        await endings.orphaned(tx, [one for one in leased if one.orphan], now)
+        claimed = await outbox.located(tx, [one for one in leased if not one.orphan])
         return [one.opened([raw.decode() for raw in one.sealed]) for one in claimed]
 
     return await database.write(work)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from booper.domain.fairness import Hand, line
 from booper.store import outbox
@@ -24,7 +23,7 @@ async def test_a_claim_keeps_the_order_of_service(database: Database) -> None:
     for number, its in zip(numbers, lines, strict=True):
         await database.write(run_sql, "UPDATE batches SET line = ? WHERE number = ?", its, number)
     hand = Hand(16, {}, 3)
-    how: dict[str, Any] = {"lease": "l", "node": "n", "now": NOW, "until": NOW + 30}
-    claimed = await database.write(partial(outbox.claim, wants={"main": hand}, most=5, **how))
+    terms = outbox.Terms("l", "n", NOW, NOW + 30)
+    claimed = await database.write(outbox.claim, {"main": hand}, terms, 5)
     assert [one.batch.line for one in claimed] == [URGENT, 7, 7, 3, 3]
     assert [one.batch.number for one in claimed[1:]] == numbers[:2] + numbers[3:5]

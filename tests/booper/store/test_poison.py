@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -96,12 +96,12 @@ async def test_a_suspect_is_claimed_alone_and_not_among_others(database: Databas
     await expand_all(database)
     await died(database, times=1)
     wants = {"main": Hand(100, {}, 0)}
-    how: dict[str, Any] = {"lease": "l", "node": "n", "now": NOW, "until": NOW + 30}
-    clean = await database.write(partial(outbox.claim, wants=wants, most=8, **how))
+    terms = outbox.Terms("l", "n", NOW, NOW + 30)
+    clean = await database.write(outbox.claim, wants, terms, 8)
     assert len(clean) == 2
-    (suspect,) = await database.write(partial(poison.claim, instance="main", **how))
+    (suspect,) = await database.write(poison.claim, "main", terms)
     assert suspect.batch.number not in {one.batch.number for one in clean}
-    assert await database.write(partial(poison.claim, instance="main", **how)) == []
+    assert await database.write(poison.claim, "main", terms) == []
 
 
 async def test_released_it_is_as_new(database: Database) -> None:

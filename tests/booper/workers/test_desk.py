@@ -31,7 +31,7 @@ NAME, NOW, LINE = "main", 1_800_000_000.0, 7
 
 def claimed(number: int, device: bytes = b"token") -> Claimed:
     batch = Batch(number, "lease", 1, "n1", NAME, 1, "{}", NOW, NOW + 60, (), LINE)
-    return Claimed(batch, [1], [device], [NOW], orphan=False)
+    return Claimed(batch, [1], [device], [NOW])
 
 
 class Tokens:
