@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from booper.domain import fairness
     from booper.ports import Ports, Tx
     from booper.settings import Delivery
-    from booper.store.outbox import Claimed, Leased
+    from booper.store.outbox import Claimed, Leased, Terms
     from booper.workers.desk import Desk
 
 log = structlog.get_logger()
@@ -151,13 +151,19 @@ class Dispatcher(Round):
         asked = {name: min(want.room, most) for name, want in wants.items()}
         if suspect is not None:
             asked[suspect] = 1
-        with self._desk.hands.asking(asked):
-            leased = await self._lease(wants, suspect, most, now)
-            self._desk.expect(leased, now)
-        for one in leased:
-            if one.batch.instance == suspect:
-                self._desk.isolation.begin(one.batch.number, self._ports.clock.monotonic())
+        until = now + self.delivery.lease
+        terms = outbox.Terms(self._ports.ids.mint(), self._node, now, until)
+        leased: list[Leased] = []
         try:
+            with self._desk.hands.asking(asked):
+                leased += await self._lease(wants, terms, most)
+                self._desk.expect(leased, now)
+                if suspect is not None:
+                    alone = await self._ports.database.write(poison.claim, suspect, terms)
+                    leased += alone
+                    self._desk.expect(alone, now)
+                    for one in alone:
+                        self._desk.isolation.begin(one.batch.number, self._ports.clock.monotonic())
             return await self._locate(leased, now)
         except BaseException:
             for one in leased:
@@ -165,28 +171,25 @@ class Dispatcher(Round):
             raise
 
     async def _lease(
-        self, wants: Mapping[str, fairness.Hand], suspect: str | None, most: int, now: float
+        self, wants: Mapping[str, fairness.Hand], terms: Terms, most: int
     ) -> list[Leased]:
-        """What stands next in the lines of those that want something, and one suspect. Not in one
-        transaction: what others take meanwhile is missing, no more."""
+        """What stands next in the lines of those that want something, `most` for each. Not in one
+        transaction with the look: what others take meanwhile is missing, no more."""
         database = self._ports.database
-        until = now + self.delivery.lease
-        terms = outbox.Terms(self._ports.ids.mint(), self._node, now, until)
         turns = [
             turn
             for name, hand in wants.items()
-            for turn in outbox.shares(name, await database.read(outbox.lines, name, now), hand)
+            for turn in outbox.shares(
+                name, await database.read(outbox.lines, name, terms.now), hand
+            )
         ]
-        leased: list[Leased] = []
         if len(turns) == 1:
             one = turns[0]._replace(most=min(turns[0].most, most))
-            leased = await database.write(outbox.take_one, one, terms, weight=BATCH * one.most)
-        elif turns:
-            weight = BATCH * most * len(wants)
-            leased = await database.write(outbox.take, turns, terms, most, weight=weight)
-        if suspect is not None:
-            leased += await database.write(poison.claim, suspect, terms)
-        return leased
+            return await database.write(outbox.take_one, one, terms, weight=BATCH * one.most)
+        if not turns:
+            return []
+        weight = BATCH * most * len(wants)
+        return await database.write(outbox.take, turns, terms, most, weight=weight)
 
     async def _locate(self, leased: Sequence[Leased], now: float) -> list[Claimed]:
         """These with their targets, without those whose app was deleted: they end here."""

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from booper.domain.errors import Unavailable
 from booper.ports import Sql
 from booper.simulators.faults import Answer
+from booper.store import outbox
+from booper.store.express import SMALL
 from tests.booper.journeys.house import device_token
 from tests.booper.journeys.neighbourhood import Neighbourhood, neighbourhood
 
@@ -81,3 +84,28 @@ async def test_a_wrong_environment_drops_nobody(tmp_path: Path) -> None:
         assert (await house.client.post(f"{place}/undo")).json() == {"devices": 30}
         assert (await house.done(own))["counts"]["accepted"] == 1
         assert (await house.done(await house.notify("a")))["counts"]["accepted"] == 31
+
+
+async def test_what_was_leased_and_not_read_is_given_back_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away between the two: nobody has died of it, and nobody counts it as sent."""
+    away = 2
+    located = outbox.located
+
+    async def break_off(tx: Any, leased: Any) -> Any:
+        nonlocal away
+        if away:
+            away -= 1
+            raise Unavailable("away", code="store_unavailable")
+        return await located(tx, leased)
+
+    monkeypatch.setattr(outbox, "located", break_off)
+    async with neighbourhood(tmp_path, ["a"]) as house:
+        await house.settle_in(["a"], SMALL + 10)
+        own = await house.notify("a")
+        shown = await house.done(own)
+        assert not away
+        assert shown["counts"]["accepted"] == SMALL + 10
+        assert shown["maybe_doubled"] == 0
+        assert house.neighbours["a"].apple.ledger.summary().duplicates == 0
